@@ -1,0 +1,8 @@
+"""How does one program learn on one machine?
+
+Modules, in reading order:
+
+- ``introduction``: the stack and the life-cycle of a learning system.
+- ``measurement``: timers, percentiles, load, cost, roofline, trace and meter.
+- ``autodiff``: reverse-mode differentiation on NumPy arrays.
+"""
