@@ -1,0 +1,23 @@
+"""What this book adds to Jupyter Book, one idea a file.
+
+Read them in this order: ``kernels`` (how cells run), ``mathml`` (formulas at build time),
+``listings`` (each listing links to its source), ``drawings`` (figures that follow the page's
+colours), ``records`` (the data files and their laws), ``tables`` (the directives that show them),
+``site`` (the folder that is published).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register every part with Sphinx."""
+    from extension import drawings, kernels, listings, mathml, tables
+
+    for part in (kernels, mathml, listings, drawings, tables):
+        part.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
