@@ -1,0 +1,75 @@
+"""Print what is aimed at and not enforced: how long code is, and where the time went.
+
+python tests/architecture/report.py                  sizes of the code
+python tests/architecture/report.py times FILE...    ten dearest chapters, tests and labs
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from project import Project, body_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+# Shares of the time budget on two cores, in seconds: one module's tests, one chapter's cells.
+TEST_SHARE, CHAPTER_SHARE = 8.0, 15.0
+
+
+def sizes(project: Project) -> list[str]:
+    """One line for each package: medians of files and functions beside what is aimed at."""
+    rows = []
+    for package in ("mlsys", "autograder"):
+        modules = [module for module in project.package(package) if module.lines > 1]
+        functions = [body_lines(node) for module in modules for node in module.functions()]
+        short = sum(lines < 20 for lines in functions) / max(1, len(functions))
+        rows.append(
+            f"{package}: {len(modules)} files, median {_median([m.lines for m in modules])} lines"
+            f" (aim < 200); {len(functions)} functions, median {_median(functions)} (aim 6),"
+            f" {short:.0%} under 20 (aim 90%)"
+        )
+    return rows
+
+
+def dearest(times: dict[str, float], share: float, count: int = 10) -> list[str]:
+    """The dearest entries with their seconds; one over twice its share is marked."""
+    ranked = sorted(times.items(), key=lambda item: -item[1])[:count]
+    marks = ["  <- over twice its share" if seconds > 2 * share else "" for _, seconds in ranked]
+    rows = zip(ranked, marks, strict=True)
+    return [f"{seconds:8.1f} s  {name}{mark}" for (name, seconds), mark in rows]
+
+
+def seconds_by_file(report: Path) -> dict[str, float]:
+    """Seconds of each test file in a JUnit report, summed over its tests."""
+    sums: dict[str, float] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = case.get("classname", "")
+        sums[name] = sums.get(name, 0.0) + float(case.get("time", 0))
+    return sums
+
+
+def _median(values: list[int]) -> int:
+    return round(statistics.median(values)) if values else 0
+
+
+def main(arguments: list[str]) -> None:
+    """Print the sizes, or the times found in the files that are named."""
+    if arguments[:1] != ["times"]:
+        print(*sizes(Project(ROOT)), sep="\n")
+        return
+    for path in map(Path, arguments[1:]):
+        if not path.exists():
+            print(f"{path}: not there, so its times are not known")
+        elif path.suffix == ".json":
+            print("dearest chapters (cells):")
+            print(*dearest(json.loads(path.read_text()), CHAPTER_SHARE), sep="\n")
+        else:
+            print("dearest test files:")
+            print(*dearest(seconds_by_file(path), TEST_SHARE), sep="\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,218 @@
+"""The book cannot drift from the code: listings come by name, and no chapter lacks a part."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+from project import Module, Project, imported, listings, python_blocks, require
+
+Tree = Callable[[dict[str, str]], Project]
+
+
+def broken_listings(project: Project) -> list[str]:
+    """Name the listings that give no name, or a name that their file does not define."""
+    rows = []
+    for chapter, text in project.chapters.items():
+        for listing in listings(text):
+            path = project.root / listing.path
+            if listing.name is None:
+                rows.append(f"{chapter}.md includes {listing.path} whole: name a :pyobject:")
+            elif not path.exists() or not _defines(path, listing.name):
+                rows.append(f"{chapter}.md includes {listing.name}, which {listing.path} lacks")
+    return rows
+
+
+def _defines(path: Path, name: str) -> bool:
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        found = [node for node in body if getattr(node, "name", None) == part]
+        if not found:
+            return False
+        body = getattr(found[-1], "body", [])
+    return True
+
+
+def retyped(project: Project) -> list[str]:
+    """Name the definitions of the reference that a chapter types again in a cell or a block."""
+    public = {
+        name: module.path
+        for module in project.package("mlsys")
+        for name in module.definitions()
+        if not name.startswith("_")
+    }
+    return [
+        f"{chapter}.md defines {name}, which {public[name]} defines already: include the listing,"
+        " or give the chapter's own version another name"
+        for chapter, text in project.chapters.items()
+        for name in _defined_in_blocks(text)
+        if name in public
+    ]
+
+
+def _defined_in_blocks(text: str) -> list[str]:
+    names = []
+    for block in python_blocks(text):
+        try:
+            tree = ast.parse(block)
+        except SyntaxError:  # a cell magic, or a fragment shown with an ellipsis
+            continue
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        names += [node.name for node in tree.body if isinstance(node, kinds)]
+    return names
+
+
+def incomplete(project: Project) -> list[str]:
+    """Name what the written chapters of the catalogue lack, and planned ones that are shown."""
+    rows = []
+    for row in project.catalogue:
+        part, stem = str(row["part"]), str(row["chapter"])
+        document = f"book/{part}/{stem}"
+        shown = document in project.reading_order
+        if row["status"] != "written":
+            rows += [f"{document} is planned in chapters.toml but stands in _toc.yml"] * shown
+            continue
+        rows += [f"{document} is written but not in _toc.yml"] * (not shown)
+        rows += [
+            f"{document} lacks {missing}" for missing in _missing(project.root, part, stem, row)
+        ]
+    return rows
+
+
+def _missing(root: Path, part: str, stem: str, row: dict[str, object]) -> list[str]:
+    either = {
+        "its text": (f"book/{part}/{stem}.md",),
+        "its module": (f"mlsys/{part}/{stem}.py", f"mlsys/{part}/{stem}/__init__.py"),
+        "its test": (f"tests/{part}/test_{stem}.py", f"tests/{part}/{stem}"),
+    }
+    if row.get("lab"):
+        either[f"its lab labs/{row['lab']}"] = (f"labs/{row['lab']}/lab.toml",)
+    lacking = [
+        what for what, paths in either.items() if not any((root / p).exists() for p in paths)
+    ]
+    instruments = ("simulation", "datasets")
+    if not row.get("lab") and stem not in instruments:
+        lacking.append("a lab: name the one that covers it in chapters.toml")
+    return lacking
+
+
+def untested(project: Project) -> list[str]:
+    """Name the modules of the reference that no test at the mirrored path imports."""
+    return [
+        f"{module.path} has no test: write {_test_path(module)}"
+        for module in project.package("mlsys")
+        if module.definitions() and not _is_tested(project, module)
+    ]
+
+
+def _test_path(module: Module) -> str:
+    folder, _, name = (
+        module.path.removesuffix("/__init__.py").removeprefix("mlsys/").rpartition("/")
+    )
+    return f"tests/{folder}/test_{name.removesuffix('.py')}.py"
+
+
+def _is_tested(project: Project, module: Module) -> bool:
+    """A test of the module's own name, or one of its folder's name that imports it."""
+    if (project.root / _test_path(module)).exists():
+        return True
+    part, *stems = module.name.split(".")[1:]
+    candidates = [
+        path
+        for path in sorted((project.root / "tests" / part).rglob("test_*.py"))
+        if any(stem in path.relative_to(project.root).as_posix() for stem in stems)
+    ]
+    return any(_imports(path, module.name) for path in candidates)
+
+
+def _imports(path: Path, name: str) -> bool:
+    test = Module("tests." + path.stem, path.name, path.read_text(encoding="utf-8"))
+    return any(found == name or found.startswith(name + ".") for found in imported(test))
+
+
+def test_every_listing_names_something_that_exists(project: Project) -> None:
+    require(broken_listings(project))
+
+
+def test_no_chapter_retypes_the_reference(project: Project) -> None:
+    require(retyped(project))
+
+
+def test_every_written_chapter_has_its_module_test_and_lab(project: Project) -> None:
+    require(incomplete(project))
+
+
+def test_every_module_has_a_test(project: Project) -> None:
+    require(untested(project))
+
+
+CHAPTER = """\
+# Ring
+
+```{{literalinclude}} /mlsys/distributed/ring.py
+{option}
+```
+
+```{{code-cell}} python3
+---
+tags: [hide-input]
+---
+{cell}
+```
+"""
+TOC = "root: book/intro\nchapters:\n  - file: book/distributed/ring\n"
+
+
+def _chapter(tree: Tree, option: str = ":pyobject: turn", cell: str = "turn(3)") -> Project:
+    return tree(
+        {
+            "_toc.yml": TOC,
+            "book/distributed/ring.md": CHAPTER.format(option=option, cell=cell),
+            "mlsys/distributed/ring.py": "def turn(n): ...\nclass Ring:\n    def send(self): ...\n",
+        }
+    )
+
+
+def test_a_sound_chapter_passes(tree: Tree) -> None:
+    for name in ("turn", "Ring", "Ring.send"):
+        project = _chapter(tree, f":pyobject: {name}")
+        assert not broken_listings(project) + retyped(project)
+
+
+def test_a_listing_without_a_name_or_with_a_wrong_one_is_caught(tree: Tree) -> None:
+    for option in (":language: python", ":pyobject: spin", ":pyobject: Ring.recv"):
+        assert len(broken_listings(_chapter(tree, option))) == 1, option
+
+
+def test_a_retyped_definition_is_caught(tree: Tree) -> None:
+    [row] = retyped(_chapter(tree, cell="x = 1\ndef turn(n):\n    return n"))
+    assert "defines turn, which mlsys/distributed/ring.py defines already" in row
+
+
+def test_a_module_without_a_test_is_caught(tree: Tree) -> None:
+    project = _chapter(tree)
+    [row] = untested(project)
+    assert "write tests/distributed/test_ring.py" in row
+    tree({"tests/distributed/test_ring.py": "from mlsys.distributed.ring import turn\n"})
+    assert not untested(project)
+
+
+def test_a_written_chapter_without_its_parts_is_caught(tree: Tree) -> None:
+    project = _chapter(tree)
+    (project.root / "book/chapters.toml").write_text(
+        '[[chapters]]\npart = "distributed"\nchapter = "ring"\nstatus = "written"\nlab = "ring"\n'
+    )
+    assert incomplete(project) == [
+        "book/distributed/ring lacks its test",
+        "book/distributed/ring lacks its lab labs/ring",
+    ]
+
+
+def test_a_planned_chapter_that_is_shown_is_caught(tree: Tree) -> None:
+    project = _chapter(tree)
+    (project.root / "book/chapters.toml").write_text(
+        '[[chapters]]\npart = "distributed"\nchapter = "ring"\nstatus = "planned"\n'
+    )
+    [row] = incomplete(project)
+    assert "is planned in chapters.toml but stands in _toc.yml" in row
