@@ -66,10 +66,10 @@ class: $(STAMP) ## grade the sample class of the autodiff lab
 	$(BIN)/autograder grade labs/sample_class --lab autodiff --out $(OUT)/class
 
 serve: $(STAMP) ## show the book at http://127.0.0.1:8000, rebuilt when a chapter changes
-	$(BIN)/python -m extension.serve --port $(PORT)
+	PYTHONPATH=book $(BIN)/python -m extension.serve --port $(PORT)
 
 site: book-anew ## make _build/site, a folder for any static host (BASE=/sub/path/ for its 404 page)
-	$(BIN)/python -m extension.site --base $(BASE)
+	PYTHONPATH=book $(BIN)/python -m extension.site --base $(BASE)
 
 bench: $(STAMP) ## race against the libraries that are installed; writes benchmarks/results
 	@set -e; for race in benchmarks/bench_*.py; do echo "$$race"; $(BIN)/python $$race; done
