@@ -37,7 +37,7 @@ INK, MUTED, GRID, PAPER = "#1f2430", "#5b6271", "#d5d9e0", "#fefefd"
 # grey. They differ in lightness and hue; give lines different markers or dashes as well.
 PALETTE = ["#2f7fc1", "#c2641a", "#3a8f5c", "#9a66c4", "#cf4a5d", "#7a808c"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
-WIDTH = 6.4  # inches; the page scales a drawing down to a phone, never up
+WIDTH = 4.5  # inches: a phone shows a drawing at 4/5 of this, a desk at 5/4
 
 STYLE: dict[str, Any] = {
     "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
@@ -47,7 +47,7 @@ STYLE: dict[str, Any] = {
     "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "axes.axisbelow": True,
     "axes.spines.top": False, "axes.spines.right": False,
     "axes.prop_cycle": mpl.cycler(color=PALETTE, marker=MARKERS),
-    "font.size": 11.0, "axes.titlesize": 11.5, "axes.labelsize": 11.0, "legend.fontsize": 10.0,
+    "font.size": 10.0, "axes.titlesize": 10.5, "axes.labelsize": 10.0, "legend.fontsize": 9.5,
     "lines.linewidth": 2.0, "lines.markersize": 4.5,
     "legend.frameon": False, "axes.titlelocation": "left",
     "svg.fonttype": "path", "svg.hashsalt": "book", "figure.constrained_layout.use": True,
@@ -64,7 +64,7 @@ def axes(
     """
     _draw_as_svg()
     with mpl.rc_context(STYLE):
-        fig = Figure(figsize=(WIDTH, height or (3.4 if nrows == 1 else 2.7 * nrows)))
+        fig = Figure(figsize=(WIDTH, height or (2.7 if nrows == 1 else 2.2 * nrows)))
         return fig, fig.subplots(nrows, ncols, **subplots)
 
 
@@ -133,7 +133,7 @@ def _box(
     style = "round,pad=0,rounding_size=0.08"
     ax.add_patch(FancyBboxPatch((x - w, y - h), 2 * w, 2 * h, boxstyle=style, mutation_aspect=1.0,
                                 facecolor="none", edgecolor=color, linewidth=1.6))
-    ax.text(x, y, text, ha="center", va="center", color=INK, fontsize=10.5, linespacing=1.1)
+    ax.text(x, y, text, ha="center", va="center", color=INK, fontsize=9.5, linespacing=1.1)
 
 
 def _arrow(
@@ -150,7 +150,7 @@ def _arrow(
                                  linewidth=1.3, shrinkA=1, shrinkB=1))
     middle = ((tail[0] + head[0]) / 2, (tail[1] + head[1]) / 2)
     if text:
-        ax.text(*middle, text, ha="center", va="center", color=INK, fontsize=9.5,
+        ax.text(*middle, text, ha="center", va="center", color=INK, fontsize=9.0,
                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
 
 

@@ -18,6 +18,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register every part with Sphinx."""
     from extension import drawings, kernels, listings, mathml, tables
 
+    # Jupyter Book always sets this value of an extension which this book does not load.
+    app.add_config_value("comments_config", {}, "")
     for part in (kernels, mathml, listings, drawings, tables):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

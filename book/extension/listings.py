@@ -41,12 +41,24 @@ class Listing(LiteralInclude):
         path = Path(blocks[0]["source"])
         relative = path.relative_to(self.env.srcdir).as_posix()
         blocks[0].setdefault("language", language_of(path))
-        first = blocks[0]["highlight_args"]["linenostart"] or 1
-        last = first + blocks[0].astext().rstrip("\n").count("\n")
+        first, last = lines_of(path.read_text(encoding="utf-8"), blocks[0].astext())
         name = self.options.get("pyobject", "")
         listed_files(self.env).setdefault(self.env.docname, set()).add(relative)
         bar = source_link(path=relative, object=name, first=first, last=last)
         return [nodes.container("", bar, *result, classes=["listing"])]
+
+
+def lines_of(source: str, excerpt: str) -> tuple[int, int]:
+    """First and last line of an excerpt within its file; ``(0, 0)`` when it is not verbatim.
+
+    >>> lines_of("a\\nb\\nc\\n", "b\\nc\\n")
+    (2, 3)
+    """
+    at = source.find(excerpt.rstrip("\n"))
+    if at < 0:
+        return 0, 0
+    first = source.count("\n", 0, at) + 1
+    return first, first + excerpt.rstrip("\n").count("\n")
 
 
 def language_of(path: Path) -> str:
@@ -71,11 +83,12 @@ def page_name(relative: str) -> str:
 
 def visit_source_link(self: HTML5Translator, node: source_link) -> None:
     page = self.builder.get_relative_uri(self.builder.current_docname, page_name(node["path"]))
-    anchor = node["object"] or f"line-{node['first']}"
+    anchor = node["object"] or f"line-{node['first'] or 1}"
+    lines = f"lines {node['first']}–{node['last']}" if node["first"] else ""
     label = html.escape(f"view source of {node['object'] or node['path']}", quote=True)
     self.body.append(
         f'<div class="listing-source"><span class="listing-path">{html.escape(node["path"])}'
-        f'</span><span class="listing-lines">lines {node["first"]}–{node["last"]}</span>'
+        f'</span><span class="listing-lines">{lines}</span>'
         f'<a href="{page}#{anchor}" aria-label="{label}">view source</a></div>'
     )
     raise nodes.SkipNode

@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Environments of the amsmath package which the converter knows under another name.
-ENVIRONMENTS = {"align": "aligned", "align*": "aligned", "gather": "gathered",
-                "gather*": "gathered", "equation": "", "equation*": ""}
+# The converter knows ``split`` and ``align*``; these mean the same once they are alone in a display.
+RENAMED = re.compile(r"\\(begin|end)\{(?:aligned|alignedat|align|align\*|gather|gather\*|gathered)\}")
+UNWRAPPED = re.compile(r"\\(begin|end)\{equation\*?\}")
+# What the converter leaves behind where it did not understand: it does not raise.
+LEFTOVER = re.compile(r"<mi>(&|\\[^<]*)</mi>")
 
 
 def prepare(latex: str) -> str:
-    """Rewrite display environments: ``align`` is ``aligned`` once it is alone in its display.
+    """Name display environments as the converter does, and wrap bare lines in one.
 
-    >>> prepare(r"\\begin{align*} a &= b \\end{align*}")
-    '\\\\begin{aligned} a &= b \\\\end{aligned}'
+    >>> prepare(r"\\begin{aligned} a &= b \\end{aligned}")
+    '\\\\begin{split} a &= b \\\\end{split}'
     """
-    for name, inner in ENVIRONMENTS.items():
-        for edge in ("begin", "end"):
-            replacement = rf"\{edge}{{{inner}}}" if inner else ""
-            latex = latex.replace(rf"\{edge}{{{name}}}", replacement)
-    latex = latex.strip()
+    latex = UNWRAPPED.sub("", RENAMED.sub(r"\\\1{split}", latex)).strip()
     if r"\\" in latex and r"\begin" not in latex:
-        latex = rf"\begin{{aligned}} {latex} \end{{aligned}}"
+        latex = rf"\begin{{split}} {latex} \end{{split}}"
     return latex
 
 
 def to_mathml(latex: str, *, display: bool) -> str:
     """One formula as a ``<math>`` element that carries its source as the text alternative."""
     math = convert(prepare(latex), display="block" if display else "inline")
+    if found := LEFTOVER.search(math):
+        raise ValueError(f"{found[1]} is not known to the converter")
     label = html.escape(re.sub(r"\s+", " ", latex).strip(), quote=True)
     return math.replace("<math ", f'<math alttext="{label}" ', 1)
 
@@ -54,8 +54,7 @@ def rendered(translator: HTML5Translator, node: nodes.Element, *, display: bool)
     try:
         return to_mathml(node.astext(), display=display)
     except Exception as error:  # the converter raises its own classes and plain IndexError
-        log.warning("formula not converted (%s): %s", type(error).__name__, node.astext(),
-                    location=node)
+        log.warning("formula not converted (%r): %s", error, node.astext(), location=node)
         return f"<code>{translator.encode(node.astext())}</code>"
 
 
