@@ -59,8 +59,8 @@ book: $(STAMP) ## build the book; outputs of cells are reused while the code is 
 	$(BOOK)
 
 book-anew: $(STAMP)
-	rm -rf $(OUT)/html $(OUT)/jupyter_execute $(OUT)/.doctrees
-	BOOK_EXECUTE=force $(BOOK)
+	rm -rf $(OUT)/html $(OUT)/jupyter_execute $(OUT)/.doctrees $(OUT)/.jupyter_cache
+	$(BOOK)
 
 class: $(STAMP) ## grade the sample class of the autodiff lab
 	$(BIN)/autograder grade labs/sample_class --lab autodiff --out $(OUT)/class
@@ -68,7 +68,7 @@ class: $(STAMP) ## grade the sample class of the autodiff lab
 serve: $(STAMP) ## show the book at http://127.0.0.1:8000, rebuilt when a chapter changes
 	PYTHONPATH=book $(BIN)/python -m extension.serve --port $(PORT)
 
-site: book-anew ## make _build/site, a folder for any static host (BASE=/sub/path/ for its 404 page)
+site: book ## make _build/site, a folder for any static host (BASE=/sub/path/ for its 404 page)
 	PYTHONPATH=book $(BIN)/python -m extension.site --base $(BASE)
 
 bench: $(STAMP) ## race against the libraries that are installed; writes benchmarks/results

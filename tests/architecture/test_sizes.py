@@ -58,8 +58,10 @@ def _public(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef |
 
 
 def _is_echo(node: ast.stmt) -> bool:
-    """Overloads and setters repeat a definition that carries the docstring already."""
+    """Overloads and setters repeat a documented definition; a one-line property is its name."""
     names = [ast.unparse(mark) for mark in getattr(node, "decorator_list", [])]
+    if "property" in names and len(getattr(node, "body", [])) == 1:
+        return True
     return any(name.endswith(("overload", ".setter")) for name in names)
 
 
@@ -95,6 +97,9 @@ def test_a_public_method_without_a_docstring_is_caught(tree: Tree) -> None:
         """A ring."""
         def turn(self): ...
         def _spin(self): ...
+        @property
+        def width(self):
+            return 1
     class _Hidden:
         def turn(self): ...
     '''
