@@ -1,0 +1,20 @@
+"""Write a file whole or not at all: a reader never sees half a gradebook."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Put ``text`` (UTF-8) at ``path``, replacing what was there in one step.
+
+    The folder is made when it is missing. When anything fails, the old file stays, and no other.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
