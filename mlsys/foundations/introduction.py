@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Orders:
-    """A batch of orders, one array of shape (n,) per column; ``minutes`` is known only later."""
+    """A batch of orders: one array of shape (n,) per column; ``minutes`` come later."""
 
     day: npt.NDArray[Any]
     km: npt.NDArray[Any]
@@ -102,10 +102,10 @@ SCHEMA = {  # column: lowest and highest believable value
 def validate(orders: Orders) -> list[Problem]:
     """Name everything wrong with a batch; an empty list means that it may be used.
 
-    Columns come in the order of ``SCHEMA``. Each is checked for its length (that of ``day``),
-    then for its type (real numbers); a column that passes both is checked row by row for missing
-    values (NaN) and for values outside its range. ``rows`` counts the rows concerned: those that
-    are too many or too few, all of them for a wrong type, the bad ones otherwise.
+    Columns come in the order of ``SCHEMA``. Each is checked for its length (that of
+    ``day``), then for its type (real numbers); a column that passes both is checked row
+    by row for missing values (NaN) and for values outside its range. ``rows`` counts the
+    rows concerned: too many or too few, all for a wrong type, the bad ones otherwise.
     """
     problems = []
     for column, (low, high) in SCHEMA.items():
@@ -117,8 +117,9 @@ def validate(orders: Orders) -> list[Problem]:
         else:
             missing = np.isnan(values)
             outside = (values < low) | (values > high)  # false for NaN
-            counts = {Fault.MISSING: int(missing.sum()), Fault.RANGE: int(outside.sum())}
-            problems += [Problem(fault, column, rows) for fault, rows in counts.items() if rows]
+            for fault, bad in ((Fault.MISSING, missing), (Fault.RANGE, outside)):
+                if bad.any():
+                    problems.append(Problem(fault, column, int(bad.sum())))
     return problems
 
 
@@ -173,7 +174,7 @@ def gate(candidate: Model, incumbent: Model, holdout: Orders) -> Decision:
     A tie, or an error that is not a number, keeps the model in service.
     """
     if not len(holdout):
-        raise ValueError("gate: the holdout has no orders; give it a day that neither model saw")
+        raise ValueError("gate: the holdout has no orders; give it a day neither model saw")
     ours, theirs = mean_error(candidate, holdout), mean_error(incumbent, holdout)
     return Decision(ours < theirs, ours, theirs)
 
@@ -194,7 +195,7 @@ class Service:
         self._versions.append(model)
 
     def rollback(self) -> Model:
-        """Take back the last deployment; the version before it answers again, unchanged."""
+        """Take back the last deployment; the version before it answers as it did."""
         if len(self._versions) == 1:
             raise ValueError(f"rollback: version {self.model.version} has none before it")
         self._versions.pop()
@@ -206,7 +207,8 @@ def alarm(model: Model, errors: Array, threshold: float = 4.0) -> bool:
 
     Compares it with the error of ``model`` in training, in standard errors of a mean of n.
     """
-    return bool(errors.mean() > model.error + threshold * model.spread / np.sqrt(len(errors)))
+    standard_error = model.spread / np.sqrt(len(errors))
+    return bool(errors.mean() > model.error + threshold * standard_error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,9 +258,13 @@ def intact(orders: Orders) -> Orders:
 
 
 def run_days(
-    world: World, policy: Policy, days: int, rng: np.random.Generator, export: Pipeline = intact
+    world: World,
+    policy: Policy,
+    days: int,
+    rng: np.random.Generator,
+    export: Pipeline = intact,
 ) -> list[Day]:
-    """Run the system from day 1 to ``days``; with one seed, all policies meet the same orders."""
+    """Run the system from day 1 to ``days``; one seed gives all policies the same orders."""
     past = [arrive(world, day, rng) for day in range(1 - policy.window, 1)]
     service = Service(train(join(past), version=0))
     on_their_way: list[Returned] = []
