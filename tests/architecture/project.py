@@ -96,10 +96,14 @@ class Project:
         return texts
 
     @cached_property
-    def catalogue(self) -> list[dict[str, object]]:
-        """The rows of ``book/chapters.toml``, planned chapters too."""
-        tables = tomllib.loads((self.root / "book/chapters.toml").read_text(encoding="utf-8"))
-        return [row for rows in tables.values() if isinstance(rows, list) for row in rows]
+    def catalogue(self) -> dict[str, str]:
+        """The lab that ``book/chapters.toml`` names for each chapter, planned ones too."""
+        parts = tomllib.loads((self.root / "book/chapters.toml").read_text(encoding="utf-8"))
+        return {
+            f"{part['id']}/{row['stem']}": row["lab"]
+            for part in parts["parts"]
+            for row in part["chapters"]
+        }
 
     @cached_property
     def homes(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from project import Module, Project, imported, listings, python_blocks, require
 
 Tree = Callable[[dict[str, str]], Project]
+INSTRUMENTS = ("simulation", "datasets")  # short chapters that others stand on, without a lab
 
 
 def broken_listings(project: Project) -> list[str]:
@@ -64,37 +65,35 @@ def _defined_in_blocks(text: str) -> list[str]:
 
 
 def incomplete(project: Project) -> list[str]:
-    """Name what the written chapters of the catalogue lack, and planned ones that are shown."""
+    """Name what the chapters in ``_toc.yml`` lack; those in chapters.toml alone are planned."""
     rows = []
-    for row in project.catalogue:
-        part, stem = str(row["part"]), str(row["chapter"])
-        document = f"book/{part}/{stem}"
-        shown = document in project.reading_order
-        if row["status"] != "written":
-            rows += [f"{document} is planned in chapters.toml but stands in _toc.yml"] * shown
+    for document in project.chapters:
+        book, _, chapter = document.partition("/")
+        if book != "book" or "/" not in chapter:  # the first page
             continue
-        rows += [f"{document} is written but not in _toc.yml"] * (not shown)
-        rows += [
-            f"{document} lacks {missing}" for missing in _missing(project.root, part, stem, row)
-        ]
+        if chapter not in project.catalogue:
+            rows.append(f"{document} stands in _toc.yml but not in book/chapters.toml: add its row")
+        rows += [f"{document} lacks {part}" for part in _missing(project, chapter)]
     return rows
 
 
-def _missing(root: Path, part: str, stem: str, row: dict[str, object]) -> list[str]:
+def _missing(project: Project, chapter: str) -> list[str]:
+    part, _, stem = chapter.rpartition("/")
+    lab = project.catalogue.get(chapter)
     either = {
-        "its text": (f"book/{part}/{stem}.md",),
-        "its module": (f"mlsys/{part}/{stem}.py", f"mlsys/{part}/{stem}/__init__.py"),
-        "its test": (f"tests/{part}/test_{stem}.py", f"tests/{part}/{stem}"),
+        f"its module mlsys/{chapter}": (f"mlsys/{chapter}.py", f"mlsys/{chapter}/__init__.py"),
+        f"its test tests/{chapter}": (f"tests/{part}/test_{stem}.py", f"tests/{chapter}"),
     }
-    if row.get("lab"):
-        either[f"its lab labs/{row['lab']}"] = (f"labs/{row['lab']}/lab.toml",)
-    lacking = [
-        what for what, paths in either.items() if not any((root / p).exists() for p in paths)
+    if lab or stem not in INSTRUMENTS:
+        lab = lab or stem
+        either[f"its lab: write labs/{lab} or name the lab that covers it in chapters.toml"] = (
+            f"labs/{lab}/lab.toml",
+        )
+    return [
+        what
+        for what, paths in either.items()
+        if not any((project.root / path).exists() for path in paths)
     ]
-    instruments = ("simulation", "datasets")
-    if not row.get("lab") and stem not in instruments:
-        lacking.append("a lab: name the one that covers it in chapters.toml")
-    return lacking
 
 
 def untested(project: Project) -> list[str]:
@@ -198,21 +197,29 @@ def test_a_module_without_a_test_is_caught(tree: Tree) -> None:
     assert not untested(project)
 
 
-def test_a_written_chapter_without_its_parts_is_caught(tree: Tree) -> None:
-    project = _chapter(tree)
-    (project.root / "book/chapters.toml").write_text(
-        '[[chapters]]\npart = "distributed"\nchapter = "ring"\nstatus = "written"\nlab = "ring"\n'
-    )
-    assert incomplete(project) == [
-        "book/distributed/ring lacks its test",
-        "book/distributed/ring lacks its lab labs/ring",
+CATALOGUE = '[[parts]]\nid = "distributed"\nchapters = [{{ stem = "{}", lab = "{}" }}]\n'
+
+
+def test_a_chapter_without_its_parts_is_caught(tree: Tree) -> None:
+    _chapter(tree)
+    rows = incomplete(tree({"book/chapters.toml": CATALOGUE.format("ring", "circle")}))
+    assert rows == [
+        "book/distributed/ring lacks its test tests/distributed/ring",
+        "book/distributed/ring lacks its lab: write labs/circle or name the lab that covers it in"
+        " chapters.toml",
     ]
+    tree({"labs/circle/lab.toml": "", "tests/distributed/test_ring.py": ""})
+    assert not incomplete(tree({}))
 
 
-def test_a_planned_chapter_that_is_shown_is_caught(tree: Tree) -> None:
-    project = _chapter(tree)
-    (project.root / "book/chapters.toml").write_text(
-        '[[chapters]]\npart = "distributed"\nchapter = "ring"\nstatus = "planned"\n'
+def test_a_chapter_that_the_catalogue_does_not_know_is_caught(tree: Tree) -> None:
+    _chapter(tree)
+    tree({"labs/ring/lab.toml": "", "tests/distributed/test_ring.py": ""})
+    [row] = incomplete(tree({"book/chapters.toml": CATALOGUE.format("star", "star")}))
+    assert "add its row" in row
+
+
+def test_an_instrument_needs_no_lab(tree: Tree) -> None:
+    assert "its lab" not in str(
+        _missing(tree({"book/chapters.toml": CATALOGUE.format("", "")}), "foundations/simulation")
     )
-    [row] = incomplete(project)
-    assert "is planned in chapters.toml but stands in _toc.yml" in row
