@@ -1,0 +1,187 @@
+"""What a lab's checks.py is written with: ``@check``, ``Wrong``, ``Score``, ``close``, ``typed``.
+
+    @check(task="walk", points=4, title="visits each node once", hint="...", section="...")
+    def visits_each_node_once(student, rng):
+        order = typed(student.run("order_of", edges), list[int], "the order")
+        assert sorted(order) == [0, 1, 2], f"expected each of 0, 1, 2 once, got {order}"
+
+A check returns None for all its points or a `Score` for some; `Wrong`, a failed assertion or
+a `StudentError` mean none. Any other exception is a fault of the check itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autograder.lab import Lab, LabError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from autograder.student import Student
+
+    Body = Callable[[Student, np.random.Generator], "Score | None"]
+
+
+class Wrong(Exception):
+    """The answer is not right; the message is what the student reads."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Part of a check's points. fraction: between 0 and 1; message: what is missing."""
+
+    fraction: float
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction <= 1:  # false for NaN too
+            raise ValueError(f"a score is a fraction between 0 and 1, not {self.fraction}")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check function and what is said about it."""
+
+    name: str
+    task: str
+    points: int
+    title: str
+    hint: str
+    section: str
+    body: Body
+
+
+def check(
+    *, task: str, points: int, title: str, hint: str = "", section: str = ""
+) -> Callable[[Body], Body]:
+    """Mark a function ``body(student, rng)`` as a check of ``task`` worth ``points``."""
+
+    def register(body: Body) -> Body:
+        body.check = Check(body.__name__, task, points, title, hint, section, body)  # type: ignore[attr-defined]
+        return body
+
+    return register
+
+
+def load_checks(lab: Lab) -> list[Check]:
+    """The checks of a lab, in the order in which they are written."""
+    path = lab.folder / "checks.py"
+    spec = importlib.util.spec_from_file_location(f"_checks_{lab.name}", path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise LabError(f"{lab.name} has no checks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [value.check for value in vars(module).values() if _is_check(value)]
+    _check_checks(lab, found)
+    return found
+
+
+def _is_check(value: object) -> bool:
+    return isinstance(getattr(value, "check", None), Check)
+
+
+def _check_checks(lab: Lab, checks: list[Check]) -> None:
+    tasks = {task.name for task in lab.tasks}
+    if not checks:
+        raise LabError(f"{lab.name}: checks.py has no function under @check")
+    for each in checks:
+        if each.task not in tasks:
+            raise LabError(f"{lab.name}: {each.name} names the task {each.task!r}, not in lab.toml")
+        if not isinstance(each.points, int) or each.points < 1:
+            raise LabError(f"{lab.name}: {each.name} should have whole points, not {each.points!r}")
+
+
+def typed(value: Any, kind: Any, what: str = "the answer") -> Any:
+    """``value``, if it is a ``kind``; otherwise `Wrong`, which says what came.
+
+    kind: bool, int, float, str, bytes, None, np.ndarray, list[...], dict[str, ...] or a union.
+    An int serves as a float; a bool does not serve as an int.
+
+    >>> typed([1, 2], list[int])
+    [1, 2]
+    >>> typed(None, list[int], "the order")
+    Traceback (most recent call last):
+    autograder.checks.Wrong: the order should be list[int], got None
+    """
+    if not _is_a(value, kind):
+        name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else kind
+        raise Wrong(f"{what} should be {name}, got {_brief(value)}")
+    return value
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return any(_is_a(value, one) for one in arguments)
+    if origin is list:
+        return type(value) is list and all(_is_a(item, arguments[0]) for item in value)
+    if origin is dict:
+        return type(value) is dict and all(_is_a(item, arguments[1]) for item in value.values())
+    if kind is None or kind is float:
+        return value is None if kind is None else type(value) in (int, float)
+    return type(value) is kind
+
+
+def close(
+    got: Any, want: Any, *, rtol: float = 1e-6, atol: float = 0.0, what: str = "the answer"
+) -> None:
+    """Raise `Wrong` unless numbers or arrays agree in kind, shape and value.
+
+    Elements agree when |got - want| <= atol + rtol |want|. NaN agrees only with NaN, infinity
+    with the same infinity. Nested lists are compared as arrays.
+    """
+    import numpy as np
+
+    actual, wanted = _as_array(got, what), np.asarray(want)
+    if actual.shape != wanted.shape:
+        raise Wrong(f"{what} should have shape {wanted.shape}, got {actual.shape}")
+    if actual.size and not _fits(actual.dtype, wanted.dtype):
+        raise Wrong(f"{what} should have dtype {wanted.dtype}, got {actual.dtype}")
+    agree = np.isclose(actual, wanted, rtol=rtol, atol=atol, equal_nan=True)
+    if not agree.all():
+        raise Wrong(_first_difference(actual, wanted, agree, what))
+
+
+def _as_array(value: Any, what: str) -> np.ndarray:
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise Wrong(f"{what} should be a regular array, got lists of different lengths") from None
+    if array.dtype.kind not in "biufc":
+        raise Wrong(f"{what} should be numbers, got {_brief(value)}")
+    return array
+
+
+def _fits(got: np.dtype, want: np.dtype) -> bool:
+    """Whether each number of dtype ``got`` is one of the kind of ``want``; a bool is no number."""
+    import numpy as np
+
+    widest = {"b": "?", "i": "i8", "u": "u8", "f": "f8", "c": "c16"}[want.kind]
+    return (got.kind == "b") == (want.kind == "b") and np.can_cast(got, widest, "safe")
+
+
+def _first_difference(got: np.ndarray, want: np.ndarray, agree: np.ndarray, what: str) -> str:
+    import numpy as np
+
+    if not got.ndim:
+        return f"{what} should be {want}, got {got}"
+    index = tuple(int(i) for i in np.argwhere(~agree)[0])
+    place = str(index[0]) if len(index) == 1 else str(index)
+    count = f"{int((~agree).sum())} of {agree.size} elements differ"
+    return f"{what}: expected {want[index]} at index {place}, got {got[index]} ({count})"
+
+
+def _brief(value: Any) -> str:
+    """A short text for any plain value."""
+    if type(value) in (list, dict, str, bytes) and len(value) > 20:
+        return f"a {type(value).__name__} of length {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,156 @@
+"""Grade one submission: vet its file, load it once, then run each check in a child of its own.
+
+    with Sandbox(lab) as sandbox:
+        result = Grader(lab, sandbox, key).grade(submission)
+
+Marks depend on nothing but lab, submission and key: every check's random numbers are seeded from
+those, and no check sees what another one did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autograder.checks import Check, Score, Wrong, load_checks
+from autograder.lab import Lab
+from autograder.results import CheckResult, LabResult
+from autograder.sandbox import Children, Sandbox
+from autograder.source import Rejected, vet
+from autograder.student import Student, StudentError
+from autograder.submission import Submission
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PRACTICE = b"practice"
+MOST_AHEAD = 4
+SHOWN_TEXT = 2000  # characters of what a student's code printed that a result keeps
+
+
+def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
+    """Grade one submission in a sandbox of its own, with all cores at its service."""
+    with Sandbox(lab) as sandbox:
+        ahead = min(os.cpu_count() or 1, MOST_AHEAD)
+        return Grader(lab, sandbox, key, ahead).grade(submission)
+
+
+def grade_source(lab: Lab, source: str, key: bytes = PRACTICE) -> LabResult:
+    """Grade ``source`` as the student's file; extra files are those the lab gives out."""
+    extra = {name: (lab.folder / "files" / name).read_bytes() for name in lab.extra}
+    files = {lab.file: source.encode(), **extra}
+    return grade_submission(lab, Submission("anonymous", files), key)
+
+
+class Grader:
+    """Grades submissions of one lab, one after the other or from several threads.
+
+    ahead: how many children are started before they are needed.
+    """
+
+    def __init__(self, lab: Lab, sandbox: Sandbox, key: bytes, ahead: int = 0) -> None:
+        self.lab, self.sandbox, self.key, self.ahead = lab, sandbox, key, ahead
+        self.checks = load_checks(lab)
+
+    def grade(self, submission: Submission) -> LabResult:
+        """Every check's verdict; never raises for anything a student did."""
+        began = time.perf_counter()
+        result = LabResult(
+            student=submission.student,
+            lab=self.lab.name,
+            lab_title=self.lab.title,
+            lab_version=self.lab.version,
+            submission=submission.hash,
+            tier=self.sandbox.tier,
+            key="practice" if self.key == PRACTICE else "course",
+            checks=(),
+            note=submission.note(self.lab),
+        )
+        try:
+            checks = self._run_checks(submission)
+        except Rejected as rejected:
+            checks = tuple(_missed(each, rejected.reason, str(rejected)) for each in self.checks)
+            result = replace(result, problem=str(rejected))
+        return replace(result, checks=checks, seconds=time.perf_counter() - began)
+
+    def _run_checks(self, submission: Submission) -> tuple[CheckResult, ...]:
+        submission.complain(self.lab)
+        vet(self.lab, submission.files[self.lab.file])
+        with Children(self.sandbox, submission.files, len(self.checks), self.ahead) as children:
+            students = [Student(submission.files, self.sandbox, children) for _ in self.checks]
+            _load(students[0])
+            pairs = zip(self.checks, students, strict=True)
+            return tuple(self._judge(each, submission, student) for each, student in pairs)
+
+    def _judge(self, each: Check, submission: Submission, student: Student) -> CheckResult:
+        began = time.perf_counter()
+        rng = seeded(self.key, self.lab.version, submission.hash, each.name)
+        verdict = run_check(each, student, rng)
+        student.close()
+        printed = "" if verdict.passed else student.printed()[:SHOWN_TEXT]
+        return replace(verdict, printed=printed, seconds=time.perf_counter() - began)
+
+
+def _load(student: Student) -> None:
+    """A file that cannot even be loaded is told so once, not once a check."""
+    try:
+        student.load()
+    except StudentError as error:
+        student.close()
+        raise Rejected(error.reason, f"while your file was loaded, {error}") from None
+
+
+def seeded(key: bytes, *parts: str) -> np.random.Generator:
+    """The random numbers of one check: the same for the same submission, for nobody else."""
+    import numpy as np
+
+    digest = hmac.digest(key, "\0".join(parts).encode(), hashlib.sha256)
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def run_check(each: Check, student: Student, rng: np.random.Generator) -> CheckResult:
+    """Call a check and turn whatever happens into a verdict."""
+    try:
+        score = each.body(student, rng)
+        if score is None or score == Score(1.0):
+            return replace(_missed(each, None, ""), score=float(each.points))
+        earned = float(each.points * score.fraction)
+        return replace(_missed(each, "wrong", score.message), score=earned)
+    except StudentError as error:
+        return _missed(each, error.reason, str(error))
+    except (Wrong, AssertionError) as error:
+        return _missed(each, "wrong", str(error) or "the answer is not right")
+    except Exception as error:
+        place = _line_of(error)
+        text = (
+            f"the check itself failed, which is no fault of yours: {type(error).__name__}: {error}"
+        )
+        return _missed(each, "internal", f"{text} ({place})")
+
+
+def _line_of(error: Exception) -> str:
+    """Where in checks.py it happened."""
+    trace, place = error.__traceback__, ""
+    while trace:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_name}, line {trace.tb_lineno}" if "checks" in code.co_filename else place
+        trace = trace.tb_next
+    return place
+
+
+def _missed(each: Check, reason: str | None, message: str) -> CheckResult:
+    return CheckResult(
+        name=each.name,
+        task=each.task,
+        title=each.title,
+        points=each.points,
+        score=0.0,
+        reason=reason,
+        message=message,
+        hint=each.hint,
+        section=each.section,
+    )

@@ -1,0 +1,189 @@
+"""One child process: started, asked, timed, and ended together with whatever it started.
+
+    child = Child([python, "-S", folder], cwd, environment, limits)
+    child.ask({"do": "load", ...})
+    child.close()
+
+Every answer comes within its time or the child is killed. What the child prints is drained
+as it comes, kept up to a cap, and a flood is stopped. `Lost` says how a child ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from autograder import wire
+
+MIB = 2**20
+KEPT_TEXT = 64 * 2**10  # bytes of what a child printed that are kept to be shown
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one child may use.
+
+    wall: seconds for one answer; total: seconds for all answers together;
+    memory: MiB of address space, where the platform can limit it; printed: MiB of text.
+    """
+
+    wall: float = 5.0
+    total: float = 20.0
+    memory: int = 1024
+    printed: int = 1
+
+    def for_runner(self) -> dict[str, int]:
+        """The limits that the child sets on itself, in bytes and seconds."""
+        return {
+            "memory": self.memory * MIB,
+            "cpu": int(2 * self.total) + 1,  # only for a child that outlives its grader
+            "file": 16 * MIB,
+            "parent": os.getpid(),
+        }
+
+
+class Lost(Exception):
+    """The child gave no answer; ``reason`` is a `CheckResult` reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Child:
+    """A process that answers frames, in a process group of its own."""
+
+    def __init__(
+        self, command: Sequence[str], cwd: Path, environment: dict[str, str], limits: Limits
+    ) -> None:
+        self.cwd, self.limits = cwd, limits
+        self._deadline = math.inf
+        self._process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._text = bytearray()
+        self._flooded = False
+        self._ended = False
+        self._drain = _in_background(self._drain_text)
+
+    def start_clock(self) -> None:
+        """From now on, `Limits.total` seconds are left for all answers."""
+        self._deadline = time.monotonic() + self.limits.total
+
+    def post(self, request: dict[str, Any]) -> None:
+        """Send a request whose reply is fetched later, with ``ask(None)``."""
+        assert self._process.stdin
+        with contextlib.suppress(OSError):  # a child that is gone is noticed when it is asked
+            wire.write_frame(self._process.stdin, request)
+
+    def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
+        """Send a request and return the reply, or kill the child and raise `Lost`."""
+        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        allowed = min(seconds or self.limits.wall, self._deadline - time.monotonic())
+        _in_background(lambda: answers.put(self._exchange(request)))
+        try:
+            answer = answers.get(timeout=max(allowed, 0.0))
+        except queue.Empty:
+            self.close()
+            raise Lost("timeout", self._too_slow(allowed)) from None
+        if isinstance(answer, Exception):
+            self.close(grace=0.2)  # for an exit code that says more than our kill
+            raise self._explain(answer)
+        return cast(dict[str, Any], answer)
+
+    def _too_slow(self, allowed: float) -> str:
+        if allowed < self.limits.wall:
+            return f"all calls of this check together took more than {self.limits.total:g} s"
+        return f"no answer within {allowed:g} s"
+
+    def _exchange(self, request: dict[str, Any] | None) -> Any:
+        """The reply, or the exception that came instead (a thread has no one to raise to)."""
+        assert self._process.stdin and self._process.stdout
+        try:
+            if request is not None:
+                wire.write_frame(self._process.stdin, request)
+            return _reply_from(wire.read_frame(self._process.stdout))
+        except (wire.WireError, OSError, ValueError) as error:
+            return error
+
+    def _explain(self, error: Exception) -> Lost:
+        if self._flooded:
+            return Lost("output_limit", f"more than {self.limits.printed} MiB were printed")
+        if isinstance(error, wire.WireError) and not isinstance(error, wire.Closed):
+            return Lost("not_plain", f"the reply was no valid frame: {error}")
+        return Lost(*_ending(self._process.returncode))
+
+    def _drain_text(self) -> None:
+        """Read what the child prints until it ends; kill it when it prints too much."""
+        assert self._process.stderr
+        seen = 0
+        with contextlib.suppress(OSError, ValueError):
+            while piece := os.read(self._process.stderr.fileno(), 2**16):
+                seen += len(piece)
+                self._text += piece[: KEPT_TEXT - len(self._text)]
+                if seen > self.limits.printed * MIB and not self._flooded:
+                    self._flooded = True
+                    self._kill()
+
+    def printed(self) -> str:
+        """What the child wrote to stdout and stderr, cut at `KEPT_TEXT` bytes."""
+        self._drain.join(timeout=0.5 if self._ended else 0.0)
+        return self._text.decode("utf-8", "replace")
+
+    def close(self, grace: float = 0.0) -> None:
+        """End the child and its process group; ``grace`` seconds are left to end by itself."""
+        if not self._ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+            self._kill()
+            self._process.wait()
+            self._ended = True
+
+    def _kill(self) -> None:
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+
+
+def _in_background(target: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread
+
+
+def _reply_from(value: Any) -> dict[str, Any]:
+    """Whatever the child sent, made one of the two shapes of a reply."""
+    if isinstance(value, dict) and value.keys() == {"value"}:
+        return value
+    keys = ("error", "message", "where")
+    if isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys):
+        return value
+    raise wire.WireError("neither a value nor an error")
+
+
+def _ending(code: int) -> tuple[str, str]:
+    """(reason, message) for a child that ended by itself with ``code``."""
+    if os.name != "posix" or code >= 0:
+        return "exited", f"the program ended itself (exit code {code}) before it answered"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+    if name == "SIGXCPU":
+        return "timeout", "the program used up its CPU time"
+    return "exited", f"the program crashed or was killed ({name}) before it answered"

@@ -1,0 +1,178 @@
+"""The far side: runs a student's file and answers questions about it.
+
+This program and the student's file share a process, so it knows nothing worth stealing or
+forging: no check, no expected value, no mark. It only does what frames on stdin ask,
+
+    {"do": "prepare", ...}                  limits, import paths, modules worth importing early
+    {"do": "load", "file": ..., ...}        run the student's file
+    {"do": "call", "name": ...}             call one of its functions
+    {"do": "probe", "name": ...}            call a function of the lab's probes.py beside it
+
+and answers each with {"value": ...} or {"error": type, "message": ..., "where": ...}. It needs
+only the standard library, and never sees more of it than what it is asked to load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import IO, Any
+
+from autograder import wire
+
+
+class Missing(Exception):
+    """The student's file defines no such function."""
+
+
+STUDENT = "_student"  # the name under which the student's file is loaded
+PROBES = "probes"
+LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Answer frames until the grader closes the pipe."""
+    requests, replies = _take_channels()
+    modules: dict[str, ModuleType] = {}
+    while True:
+        try:
+            request = wire.read_frame(requests)
+        except wire.Closed:
+            return
+        _reply(replies, _answer(modules, request))
+
+
+def _take_channels() -> tuple[IO[bytes], IO[bytes]]:
+    """Move the frames to descriptors of their own: stdin is then empty and stdout mere text."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def _answer(modules: dict[str, ModuleType], request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"value": _DEEDS[request.pop("do")](modules, **request)}
+    except SystemExit as stop:
+        return {"error": "SystemExit", "message": f"sys.exit({stop.code!r})", "where": _where(stop)}
+    except MemoryError as error:
+        return {"error": "MemoryError", "message": "out of memory", "where": _where(error)}
+    except BaseException as error:
+        return {"error": type(error).__name__, "message": _text(error), "where": _where(error)}
+
+
+def _reply(replies: IO[bytes], answer: dict[str, Any]) -> None:
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    try:
+        wire.write_frame(replies, answer)
+    except (wire.WireError, MemoryError) as error:
+        wire.write_frame(replies, {"error": "NotPlain", "message": _text(error), "where": ""})
+
+
+def prepare(
+    modules: dict[str, ModuleType], paths: list[str], preload: list[str], limits: dict[str, int]
+) -> None:
+    """Set limits on this process, extend the import path, import what takes long."""
+    _die_with_parent(limits["parent"])
+    sys.path.extend(paths)
+    for name in preload:
+        importlib.import_module(name)
+    _set_limits(limits)
+
+
+def load(modules: dict[str, ModuleType], file: str, probes: str | None) -> None:
+    """Run the student's file under a private name, then the probes."""
+    modules[STUDENT] = _module_from(STUDENT, file)
+    if probes is not None:
+        modules[PROBES] = _module_from(PROBES, probes)
+
+
+def _module_from(name: str, file: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def call(
+    modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """What the student's function ``name`` returns."""
+    function = getattr(modules[STUDENT], name, None)
+    if not callable(function):
+        raise Missing(name)
+    return function(*arguments, **keywords)
+
+
+def probe(
+    modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """What the lab's probe ``name`` returns for the student's module."""
+    function: Callable[..., Any] = getattr(modules[PROBES], name)
+    return function(modules[STUDENT], *arguments, **keywords)
+
+
+_DEEDS: dict[str, Callable[..., Any]] = {
+    "prepare": prepare,
+    "load": load,
+    "call": call,
+    "probe": probe,
+}
+
+
+def _text(error: BaseException) -> str:
+    """The message, cut short; a student's exception may fail even at that."""
+    try:
+        return str(error)[:2000].encode("utf-8", "replace").decode()
+    except BaseException:
+        return "(its message could not be read)"
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of the student's file, as 'line 12, in walk'."""
+    student = getattr(sys.modules.get(STUDENT), "__file__", None)
+    try:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == student]
+        return f"line {frames[-1].lineno}, in {frames[-1].name}" if frames else ""
+    except BaseException:
+        return ""
+
+
+def _die_with_parent(parent: int) -> None:
+    """On Linux, ask the kernel to kill this process when the grader is gone."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(LINUX_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if parent and os.getppid() != parent:  # it went before we asked
+        os._exit(1)
+
+
+def _set_limits(limits: dict[str, int]) -> None:
+    """Lower this process's limits for good; a platform without them (Windows) goes without."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = {"RLIMIT_AS": limits["memory"], "RLIMIT_CPU": limits["cpu"]}
+    wanted |= {"RLIMIT_FSIZE": limits["file"], "RLIMIT_CORE": 0}
+    for name, value in wanted.items():
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+
+if __name__ == "__main__":
+    main()

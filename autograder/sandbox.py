@@ -1,0 +1,168 @@
+"""Where a student's file runs: what a child process sees, and how it is started.
+
+A *stage* is one folder, shared read-only by all children of a lab: the runner, the frame format,
+the probes, and the modules of earlier chapters. A *box* is a folder of one child alone: the
+student's files, and its working directory. No check, no solution and no mark is in either.
+
+`Sandbox` is tier T0, a plain process with limits: it stops accidents, not attackers. A stricter
+tier is a subclass that wraps `command`.
+"""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from autograder.lab import Lab, LabError, earlier_modules, third_party
+from autograder.process import Child, Lost
+
+START_SECONDS = 60.0  # for the interpreter and NumPy on a busy machine; no student code runs yet
+PRELOAD = {"numpy"}  # imports dear enough to be done before the student's file is loaded
+PASSED_ON = ("SYSTEMROOT", "SYSTEMDRIVE", "LD_LIBRARY_PATH")  # what an interpreter needs to start
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PYTHONUTF8": "1",
+    "PYTHONHASHSEED": "0",  # the same submission, the same set order, the same mark
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+
+
+class SandboxError(Exception):
+    """A child could not be started, whatever it was to run."""
+
+
+class Sandbox:
+    """Starts children for one lab; a context manager that owns stage and boxes."""
+
+    tier = "T0"
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+        self.stage = Path(self._folder.name).resolve() / "stage"
+        _lay_out(lab, self.stage)
+        self._paths = [_folder_of(name) for name in third_party(lab)]
+        self._preload = [name for name in lab.imports if name in PRELOAD]
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._folder.cleanup()
+
+    def start(self, files: dict[str, bytes]) -> Child:
+        """A child with limits set and slow imports done, the student's file not yet loaded."""
+        box = Path(tempfile.mkdtemp(prefix="box-", dir=self._folder.name))
+        for name, content in files.items():
+            (box / name).write_bytes(content)
+        child = Child(self.command(box), box, self.environment(box), self.lab.limits)
+        child.post(self._preparation())
+        return child
+
+    def load(self, child: Child) -> dict[str, Any]:
+        """Run the student's file in ``child`` and return the reply."""
+        self._await_preparation(child)
+        child.start_clock()
+        probes = self.stage / "probes.py"
+        file, beside = child.cwd / self.lab.file, probes if probes.exists() else None
+        return child.ask({"do": "load", "file": str(file), "probes": beside and str(beside)})
+
+    def command(self, box: Path) -> list[str]:
+        """The program of a child. Without ``site`` only what the lab names can be imported."""
+        return [sys.executable, "-s", "-S", "-u", str(self.stage)]
+
+    def environment(self, box: Path) -> dict[str, str]:
+        """All of the child's environment: nothing of ours is handed on."""
+        inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return {**inherited, **ENVIRONMENT, "HOME": str(box), "TMPDIR": str(box), "TEMP": str(box)}
+
+    def _await_preparation(self, child: Child) -> None:
+        """No code of the student has run yet: what goes wrong here is our affair."""
+        try:
+            reply = child.ask(None, START_SECONDS)
+        except Lost as lost:
+            raise SandboxError(f"no child could be started: {lost}; {child.printed()}") from None
+        if "error" in reply:
+            raise SandboxError(f"no child could be prepared: {reply['error']} {reply['message']}")
+
+    def _preparation(self) -> dict[str, Any]:
+        limits = self.lab.limits.for_runner()
+        return {"do": "prepare", "paths": self._paths, "preload": self._preload, "limits": limits}
+
+
+class Children:
+    """The children of one submission: at most ``most``, some started ``ahead`` of their use."""
+
+    def __init__(self, sandbox: Sandbox, files: dict[str, bytes], most: int, ahead: int) -> None:
+        self._sandbox, self._files, self._left, self._ahead = sandbox, files, most, ahead
+        self._waiting: deque[Child] = deque()
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for child in self._waiting:
+            child.close()
+
+    def take(self) -> Child:
+        """A child that nobody has used."""
+        self._start(1 - len(self._waiting))
+        child = self._waiting.popleft()
+        self._start(min(self._ahead - len(self._waiting), self._left))
+        return child
+
+    def _start(self, count: int) -> None:
+        for _ in range(count):
+            self._waiting.append(self._sandbox.start(self._files))
+            self._left -= 1
+
+
+def _lay_out(lab: Lab, stage: Path) -> None:
+    """Copy what every child may see."""
+    (stage / "autograder").mkdir(parents=True)
+    (stage / "autograder" / "__init__.py").touch()
+    (stage / "__main__.py").write_text("from autograder.runner import main\n\nmain()\n")
+    ours = Path(__file__).parent
+    copies = {stage / "autograder" / name: ours / name for name in ("runner.py", "wire.py")}
+    if "mlsys" in lab.imports:
+        modules = earlier_modules(lab).values()
+        copies |= {stage / path.relative_to(lab.root): path for path in modules}
+    if (lab.folder / "probes.py").exists():
+        copies[stage / "probes.py"] = lab.folder / "probes.py"
+    for target, origin in copies.items():
+        _copy_compiled(origin, target)
+
+
+def _copy_compiled(origin: Path, target: Path) -> None:
+    """Copy a module with its bytecode, which stays valid because the copy keeps the time."""
+    compiled, copy = (Path(importlib.util.cache_from_source(str(p))) for p in (origin, target))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(origin, target)
+    with contextlib.suppress(OSError):  # a folder we may not write to: the child compiles itself
+        compileall.compile_file(origin, quiet=2)
+        shutil.copy2(compiled, copy)
+
+
+def _folder_of(package: str) -> str:
+    """The folder to put on the import path so that ``package`` is found."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise LabError(f"this lab needs {package}, which is not installed: pip install {package}")
+    return str(Path(spec.origin).parent.parent)

@@ -1,0 +1,56 @@
+"""What can be said about a student's file before it runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from autograder.lab import Lab, earlier_modules
+
+MAX_SOURCE = 2**20
+
+
+class Rejected(Exception):
+    """The file cannot be run; ``reason`` is a `CheckResult` reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def vet(lab: Lab, source: bytes) -> None:
+    """Raise `Rejected` when the file is no Python, or imports what the lab does not allow."""
+    allowed = set(lab.imports) | {"__future__"}
+    ours = set(earlier_modules(lab)) if "mlsys" in allowed else set()
+    for line, module in _imports(_parse(source)):
+        root = module.partition(".")[0]
+        if root not in allowed:
+            may = ", ".join(sorted(lab.imports)) or "nothing"
+            raise Rejected("error", f"line {line} imports {module!r}; this lab allows {may}")
+        if root == "mlsys" and module not in ours:
+            raise Rejected("error", f"line {line} imports {module!r}; {_CLOSED}")
+
+
+_CLOSED = "modules of this and later chapters are closed in this lab"
+
+
+def _parse(source: bytes) -> ast.Module:
+    if len(source) > MAX_SOURCE:
+        raise Rejected("syntax", f"the file has {len(source):,} bytes; at most {MAX_SOURCE:,}")
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise Rejected("syntax", f"line {error.lineno}: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Rejected("syntax", f"Python cannot read the file: {error}") from None
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import, wherever in the file it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+        elif isinstance(node, ast.Name) and node.id == "__import__":
+            yield node.lineno, "__import__"

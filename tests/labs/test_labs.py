@@ -1,0 +1,153 @@
+"""A grader that is itself graded: what every lab under labs/ must prove about its checks.
+
+    python -m pytest tests/labs -k autodiff
+
+Each answer is graded once: the full one, the untouched starter, every file of wrong/ and right/,
+a file that fails as it is loaded, and files whose functions return nonsense.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from autograder.checks import load_checks
+from autograder.grade import grade_source
+from autograder.lab import PACKAGE_ROOT, Lab, find_labs, load_lab
+from autograder.results import LabResult
+from autograder.starter import answer_source, first_comment, starter_source, variants
+
+LABS = sorted(path.parent.name for path in PACKAGE_ROOT.glob("labs/*/lab.toml"))
+NONSENSE = ("None", "'text'", "-1", "[]", "{}", "[[None, 'x'], 2.5]", "float('nan')")
+
+each_lab = pytest.mark.parametrize("name", LABS)
+
+
+def lab_called(name: str) -> Lab:
+    return load_lab(PACKAGE_ROOT / "labs" / name)
+
+
+def variant_names(kind: str) -> Iterator[object]:
+    for name in LABS:
+        for stem in variants(lab_called(name), kind):
+            yield pytest.param(name, stem, id=f"{name}-{stem}")
+
+
+def graded(name: str, source: str, what: str) -> LabResult:
+    result = grade_source(lab_called(name), source)
+    print(f"{name}: {what}: {result.score:g} of {result.points} in {result.seconds:.2f} s")
+    return result
+
+
+def lost(result: LabResult) -> dict[str, str]:
+    return {
+        check.name: f"{check.score:g}/{check.points} {check.reason}: {check.message}"
+        for check in result.checks
+        if check.score < check.points
+    }
+
+
+@each_lab
+def test_points_sum_to_100_and_half_of_them_are_for_extensions(name):
+    lab, checks = lab_called(name), load_checks(lab_called(name))
+    extensions = {task.name for task in lab.tasks if task.extend}
+    assert sum(check.points for check in checks) == 100
+    assert sum(check.points for check in checks if check.task in extensions) >= 50
+
+
+@each_lab
+def test_every_task_is_checked_and_every_check_advises(name):
+    lab, checks = lab_called(name), load_checks(lab_called(name))
+    assert {check.task for check in checks} == {task.name for task in lab.tasks}
+    for check in checks:
+        assert check.hint and check.section, f"{check.name} needs a hint and a section"
+
+
+@each_lab
+def test_there_are_five_wrong_answers_and_a_right_one(name):
+    lab = lab_called(name)
+    assert len(variants(lab, "wrong")) >= 5
+    assert len(variants(lab, "right")) >= 1
+
+
+@each_lab
+def test_extensions_are_answered_nowhere_in_mlsys(name):
+    extensions = {function for task in lab_called(name).tasks for function in task.extend}
+    for path in (PACKAGE_ROOT / "mlsys").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        assert not defined & extensions, f"{path} defines {defined & extensions}"
+
+
+@each_lab
+def test_no_heavy_import_is_asked_of_students(name):
+    assert not {"numba", "torch"} & set(lab_called(name).imports)
+
+
+@each_lab
+def test_the_handout_names_every_function_to_write(name):
+    lab = lab_called(name)
+    handout = (lab.folder / "handout.md").read_text(encoding="utf-8")
+    for task in lab.tasks:
+        for function in (*task.extend, *(text.partition(":")[2] for text in task.rebuild)):
+            assert re.search(rf"\b{function}\b", handout), f"handout.md says nothing of {function}"
+
+
+@each_lab
+def test_the_full_answer_earns_everything(name):
+    result = graded(name, answer_source(lab_called(name)), "full answer")
+    assert not lost(result)
+
+
+@each_lab
+def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name):
+    result = graded(name, starter_source(lab_called(name)), "starter")
+    assert result.problem is None
+    assert not [check.name for check in result.checks if check.score]
+    assert not [check.name for check in result.checks if not check.message]
+
+
+@each_lab
+def test_a_file_that_raises_as_it_is_loaded_earns_nothing(name):
+    source = answer_source(lab_called(name)) + "\nraise RuntimeError('canary')\n"
+    result = graded(name, source, "canary")
+    assert result.score == 0
+    assert "canary" in (result.problem or "")
+
+
+@each_lab
+@pytest.mark.parametrize("value", NONSENSE)
+def test_no_answer_breaks_a_check(name, value):
+    lab = lab_called(name)
+    functions = [text.partition(":")[2] for task in lab.tasks for text in task.rebuild]
+    functions += [function for task in lab.tasks for function in task.extend]
+    nonsense = "".join(f"def {f}(*args, **kwargs):\n    return {value}\n" for f in functions)
+    result = graded(name, answer_source(lab, nonsense), f"everything returns {value}")
+    assert not {n: why for n, why in lost(result).items() if "internal" in why.split(":")[0]}
+
+
+@pytest.mark.parametrize("name, stem", variant_names("wrong"))
+def test_a_wrong_answer_loses_exactly_the_checks_it_names(name, stem):
+    lab = lab_called(name)
+    path = variants(lab, "wrong")[stem]
+    named = set(first_comment(path, "loses"))
+    assert named, f"{path} should begin with '# loses: a_check, another'"
+    assert first_comment(path, "why"), f"{path} should say '# why: ...'"
+    result = graded(name, answer_source(lab, path.read_text(encoding="utf-8")), f"wrong/{stem}")
+    assert set(lost(result)) == named, f"lost: {lost(result)}"
+    assert not result.broken, lost(result)
+
+
+@pytest.mark.parametrize("name, stem", variant_names("right"))
+def test_a_right_answer_built_differently_keeps_everything(name, stem):
+    lab = lab_called(name)
+    path = variants(lab, "right")[stem]
+    assert first_comment(path, "keeps") == ["all"], f"{path} should begin with '# keeps: all'"
+    assert first_comment(path, "how"), f"{path} should say '# how: ...'"
+    result = graded(name, answer_source(lab, path.read_text(encoding="utf-8")), f"right/{stem}")
+    assert not lost(result)
+
+
+def test_all_labs_stand_in_the_order_of_their_chapters():
+    assert sorted(find_labs(PACKAGE_ROOT)) == LABS
