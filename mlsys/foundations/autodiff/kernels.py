@@ -1,0 +1,192 @@
+"""What the rules compute, where one NumPy call is not enough.
+
+The functions in the first half take arrays, and write in place what they own: on large arrays a
+fresh temporary costs more than the arithmetic. Those in the second half stand in derivatives, and
+so take arrays or nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from mlsys.foundations.autodiff.graph import Array, Value
+
+Axis = int | tuple[int, ...] | None
+
+_GELU_SLOPE = math.sqrt(2 / math.pi)  # of the tanh form, Hendrycks & Gimpel 2016
+_GELU_CUBIC = 0.044715
+
+
+def power(a: Array, b: Any) -> Array:
+    """a ** b; small whole exponents are multiplied out, which is many times faster than pow."""
+    if isinstance(b, (int, float)) and b in (2, 3):
+        return np.multiply(a, a) if b == 2 else np.multiply(a * a, a)
+    return np.asarray(np.power(a, b))
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) as (1 + tanh(x / 2)) / 2, which overflows nowhere."""
+    y = np.asarray(x * 0.5)
+    np.tanh(y, out=y)
+    y += 1
+    y *= 0.5
+    return y
+
+
+def gelu(x: Array) -> Array:
+    """x times the (approximate, tanh) probability that a standard normal lies below x."""
+    y = np.asarray(x * x)  # then tanh(slope * (x + cubic * x^3)), in place
+    y *= _GELU_SLOPE * _GELU_CUBIC
+    y += _GELU_SLOPE
+    y *= x
+    np.tanh(y, out=y)
+    y += 1
+    y *= x
+    y *= 0.5
+    return y
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """exp(x) / sum(exp(x)) along the axis, shifted so that the largest exponent is 0."""
+    y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    np.exp(y, out=y)
+    y /= np.add.reduce(y, axis=axis, keepdims=True)
+    return y
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """log(softmax(x)), without the logarithm of a number that has underflowed to 0."""
+    y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+    return y
+
+
+def masked_softmax(x: Array, scale: float, mask: Array | None) -> Array:
+    """softmax(scale * x) along the last axis, over the places where mask is True; 0 elsewhere."""
+    y = np.asarray(x * x.dtype.type(scale))
+    if mask is not None:
+        np.putmask(y, np.broadcast_to(~mask, y.shape), -np.inf)
+    y -= np.maximum.reduce(y, axis=-1, keepdims=True)
+    np.exp(y, out=y)
+    y /= np.add.reduce(y, axis=-1, keepdims=True)
+    return y
+
+
+def cross_entropy(x: Array, labels: Array) -> Array:
+    """Mean over the rows of -log softmax(x)[label]. x: (n, classes); labels: (n,) integers."""
+    if x.ndim != 2 or labels.shape != x.shape[:1]:
+        raise ValueError(f"logits {x.shape}, labels {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < x.shape[1]:
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}")
+    picked = log_softmax(x, -1)[np.arange(len(labels)), labels]
+    return np.asarray(-np.add.reduce(picked) / len(labels))
+
+
+def normalize(x: Array, eps: float) -> Array:
+    """(x - mean) / sqrt(variance + eps) along the last axis."""
+    y = np.asarray(x - np.add.reduce(x, -1, keepdims=True) / x.shape[-1])
+    y *= (np.vecdot(y, y)[..., None] / x.shape[-1] + eps) ** -0.5
+    return y
+
+
+def linear(x: Array, W: Array, b: Array) -> Array:
+    """x W^T + b. x: (..., inputs); W: (outputs, inputs); b: (outputs,)."""
+    y = np.asarray(x @ W.T)
+    y += b
+    return y
+
+
+def put(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of the shape, with g added at the index; where positions repeat, all are added."""
+    out = np.zeros(shape, g.dtype)
+    if _repeats(index):
+        # The fast loop of add.at is the one-dimensional one: turn positions into flat offsets.
+        offsets = np.arange(out.size).reshape(shape)[index]
+        np.add.at(out.reshape(-1), offsets.reshape(-1), np.asarray(g).reshape(-1))
+    else:
+        out[index] = g
+    return out
+
+
+def _repeats(index: Any) -> bool:
+    """Can this index name a position twice? Only lists and integer arrays can."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, (list, np.ndarray)) for part in parts)
+
+
+def embed(W: Array, ids: Array) -> Array:
+    """Row ids[i] of W for each i. W: (rows, d); ids: any shape; returns ids.shape + (d,)."""
+    if ids.size and not 0 <= ids.min() <= ids.max() < len(W):
+        raise IndexError(f"ids run from {ids.min()} to {ids.max()}, the table has {len(W)} rows")
+    return W.take(ids, axis=0)
+
+
+def add_rows(g: Array, ids: Array, n: int) -> Array:
+    """The adjoint of embed: (n, d) zeros with g's rows added at ids."""
+    d = g.shape[-1]
+    out = np.zeros(n * d, g.dtype)
+    offsets = ids.reshape(-1, 1) * d + np.arange(d)  # flat, for the fast loop of add.at
+    np.add.at(out, offsets.reshape(-1), g.reshape(-1))
+    return out.reshape(n, d)
+
+
+# ---------------------------------------------------------------- parts of derivatives
+
+
+def rows(x: Value) -> Value:
+    """x as a matrix: the leading axes become one."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def restored(g: Value, x: Value, axis: Axis, keepdims: bool) -> Value:
+    """The result of a reduction of x, with the reduced axes back at length 1."""
+    if keepdims:
+        return g
+    reduced = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    return g.reshape(tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
+
+
+def winners(x: Value, y: Value, axis: Axis) -> Array:
+    """1 where x equals its maximum y, divided among ties, 0 elsewhere: a constant of the graph."""
+    won = np.equal(x, y)
+    share: Array = (won / won.sum(axis, keepdims=True)).astype(x.dtype)
+    return share
+
+
+def first_share(a: Value, b: Value) -> Array:
+    """1 where a > b, 1/2 where they tie, 0 elsewhere: a constant of the graph."""
+    share: Array = np.greater(a, b) + np.equal(a, b) * np.float32(0.5)
+    return share
+
+
+def gelu_slope(x: Value) -> Value:
+    """The derivative of gelu."""
+    xx = x * x
+    t = np.tanh(_GELU_SLOPE * x * (1 + _GELU_CUBIC * xx))
+    bend = (1 - t * t) * x * (1 + 3 * _GELU_CUBIC * xx)
+    return 0.5 * (1 + t) + (0.5 * _GELU_SLOPE) * bend
+
+
+def one_hot(labels: Array, x: Value) -> Array:
+    """Zeros like x (n, classes) with a 1 at each row's label."""
+    out = np.zeros(x.shape, x.dtype)
+    out[np.arange(len(labels)), labels] = 1
+    return out
+
+
+def normalize_vjp(g: Value, y: Value, x: Value, eps: float) -> Value:
+    """Gradient through normalize: what is left of g without its mean and its part along y."""
+    centred = x - x.mean(-1, keepdims=True)
+    scale = ((centred * centred).mean(-1, keepdims=True) + eps) ** -0.5
+    return (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) * scale
+
+
+def its_part(i: int, xs: tuple[Value, ...], axis: int) -> tuple[slice, ...]:
+    """Where the i-th of the concatenated arrays lies in the result."""
+    axis = axis % xs[0].ndim
+    start = sum(x.shape[axis] for x in xs[:i])
+    return (slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),)
