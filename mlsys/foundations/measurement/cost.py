@@ -61,17 +61,20 @@ class Count:
 
 
 def linear(o: Linear) -> Count:
+    """2 m k n for the product; one addition per output for the bias."""
     weights = o.inputs * o.outputs + o.bias * o.outputs
     y = o.rows * o.outputs
     return Count(2 * y * o.inputs + o.bias * y, weights, o.rows * o.inputs + weights, y)
 
 
 def matmul(o: MatMul) -> Count:
+    """2 m k n per product; there is no weight."""
     y = o.batch * o.rows * o.columns
     return Count(2 * y * o.inner, 0, o.batch * o.inner * (o.rows + o.columns), y)
 
 
 def conv2d(o: Conv2d) -> Count:
+    """A linear layer of k^2 inputs, at every position of every image."""
     weights = o.outputs * (o.inputs * o.kernel**2 + o.bias)
     y = o.batch * o.outputs * o.positions
     x = o.batch * o.inputs * o.height * o.width
@@ -79,6 +82,7 @@ def conv2d(o: Conv2d) -> Count:
 
 
 def attention(o: Attention) -> Count:
+    """Scores and their softmax are computed and never written."""
     scores = o.batch * o.heads * o.queries * o.keys
     q, k = (o.batch * o.heads * n * o.width for n in (o.queries, o.keys))
     # two products of 2 * width each; one scaling and five steps of softmax
@@ -86,22 +90,26 @@ def attention(o: Attention) -> Count:
 
 
 def softmax(o: Softmax) -> Count:
+    """Maximum, subtraction, exponential, sum, division."""
     x = o.rows * o.columns
-    return Count(5 * x, 0, x, x)  # maximum, subtract, exp, sum, divide
+    return Count(5 * x, 0, x, x)
 
 
 def layer_norm(o: LayerNorm) -> Count:
+    """Sum, subtract, square, sum, divide, gain, bias; and four steps per row."""
     x = o.rows * o.width
-    # sum, subtract, square, sum, divide, gain, bias; per row: two means, epsilon, square root
+    # per row: two divisions for the means, epsilon, square root
     return Count(7 * x + 4 * o.rows, 2 * o.width, x + 2 * o.width, x)
 
 
 def embedding(o: Embedding) -> Count:
+    """All rows are held, few are read, and nothing is computed."""
     y = o.tokens * o.width
     return Count(0, o.vocabulary * o.width, y, y, index_bytes=8 * o.tokens)
 
 
 def elementwise(o: Elementwise) -> Count:
+    """One pass, however many steps."""
     return Count(o.steps * o.size, 0, o.operands * o.size, o.size)
 
 

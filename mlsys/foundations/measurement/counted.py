@@ -30,7 +30,7 @@ from mlsys.foundations.measurement.operators import (
 
 Array = np.ndarray[Any, Any]
 FLOPS, READ, WRITTEN = "flops", "bytes read", "bytes written"
-UNSEEN = (np.dot, np.vdot, np.inner, np.outer, np.tensordot, np.einsum, np.convolve)
+UNSEEN = (np.dot, np.vdot, np.inner, np.outer, np.tensordot, np.einsum, np.cumsum)
 
 
 class Counted(np.ndarray[Any, Any]):
@@ -53,12 +53,9 @@ class Counted(np.ndarray[Any, Any]):
         self.meter = getattr(source, "meter", None) or Meter()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: Any, *inputs: Any, **options: Any) -> Any:
-        plain = [x.view(np.ndarray) if isinstance(x, Counted) else x for x in inputs]
-        if "out" in options:
-            raise TypeError(
-                f"np.{ufunc.__name__}: cannot count what is written in place; "
-                f"write y = f(x) in place of f(x, out=y)"
-            )
+        plain = [_plain(x) for x in inputs]
+        if "out" in options:  # x += y asks for it
+            options["out"] = tuple(_plain(x) for x in options["out"])
         result = np.asarray(getattr(ufunc, method)(*plain, **options))
         self.meter.count(FLOPS, flops(ufunc, method, plain, result))
         self.moved(*(np.asarray(x) for x in plain if np.ndim(x)), to=result)  # numbers are free
@@ -76,6 +73,10 @@ class Counted(np.ndarray[Any, Any]):
                 f"see it; write the product with @"
             )
         return super().__array_function__(function, types, inputs, options)
+
+
+def _plain(x: Any) -> Any:
+    return x.view(np.ndarray) if isinstance(x, Counted) else x
 
 
 def flops(ufunc: np.ufunc, method: str, inputs: list[Array], result: Array) -> int:
@@ -104,16 +105,16 @@ def run(operator: Operator, rng: np.random.Generator, dtype: Any = np.float32) -
 Draw = Callable[..., Counted]
 
 
-def linear(o: Linear, draw: Draw, rng: np.random.Generator) -> Any:
+def _linear(o: Linear, draw: Draw, rng: np.random.Generator) -> Any:
     y = draw(o.rows, o.inputs) @ draw(o.inputs, o.outputs)
     return y + draw(o.outputs) if o.bias else y
 
 
-def matmul(o: MatMul, draw: Draw, rng: np.random.Generator) -> Any:
+def _matmul(o: MatMul, draw: Draw, rng: np.random.Generator) -> Any:
     return draw(o.batch, o.rows, o.inner) @ draw(o.batch, o.inner, o.columns)
 
 
-def conv2d(o: Conv2d, draw: Draw, rng: np.random.Generator) -> Any:
+def _conv2d(o: Conv2d, draw: Draw, rng: np.random.Generator) -> Any:
     edge, step = (o.padding, o.padding), o.stride
     x = draw(o.batch, o.inputs, o.height, o.width)
     padded = np.pad(x, ((0, 0), (0, 0), edge, edge))
@@ -125,38 +126,38 @@ def conv2d(o: Conv2d, draw: Draw, rng: np.random.Generator) -> Any:
     return y + draw(o.outputs) if o.bias else y
 
 
-def attention(o: Attention, draw: Draw, rng: np.random.Generator) -> Any:
+def _attention(o: Attention, draw: Draw, rng: np.random.Generator) -> Any:
     q = draw(o.batch, o.heads, o.queries, o.width)
     k, v = (draw(o.batch, o.heads, o.keys, o.width) for _ in range(2))
     scores = q @ k.swapaxes(-1, -2) * o.width**-0.5  # (batch, heads, queries, keys)
-    return normalised(scores) @ v
+    return _normalised(scores) @ v
 
 
-def softmax(o: Softmax, draw: Draw, rng: np.random.Generator) -> Any:
-    return normalised(draw(o.rows, o.columns))
+def _softmax(o: Softmax, draw: Draw, rng: np.random.Generator) -> Any:
+    return _normalised(draw(o.rows, o.columns))
 
 
-def normalised(x: Array) -> Any:
+def _normalised(x: Array) -> Any:
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return e / np.sum(e, axis=-1, keepdims=True)
 
 
-def layer_norm(o: LayerNorm, draw: Draw, rng: np.random.Generator) -> Any:
+def _layer_norm(o: LayerNorm, draw: Draw, rng: np.random.Generator) -> Any:
     x = draw(o.rows, o.width)
     d = x - np.sum(x, axis=-1, keepdims=True) / o.width
     variance = np.sum(np.square(d), axis=-1, keepdims=True) / o.width
     return d / np.sqrt(variance + 1e-5) * draw(o.width) + draw(o.width)
 
 
-def embedding(o: Embedding, draw: Draw, rng: np.random.Generator) -> Any:
+def _embedding(o: Embedding, draw: Draw, rng: np.random.Generator) -> Any:
     table, tokens = draw(o.vocabulary, o.width), rng.integers(o.vocabulary, size=o.tokens)
     rows = table[tokens]
     table.moved(rows, tokens, to=rows)
     return rows
 
 
-def elementwise(o: Elementwise, draw: Draw, rng: np.random.Generator) -> Any:
-    operands = [draw(o.size) for _ in range(o.operands)]
+def _elementwise(o: Elementwise, draw: Draw, rng: np.random.Generator) -> Any:
+    operands: list[Array] = [draw(o.size) for _ in range(o.operands)]
     y = operands[0]
     for step in range(o.steps):
         y = np.maximum(y, operands[step % o.operands])
@@ -164,12 +165,12 @@ def elementwise(o: Elementwise, draw: Draw, rng: np.random.Generator) -> Any:
 
 
 FORWARD: dict[type, Callable[[Any, Draw, np.random.Generator], Any]] = {
-    Linear: linear,
-    MatMul: matmul,
-    Conv2d: conv2d,
-    Attention: attention,
-    Softmax: softmax,
-    LayerNorm: layer_norm,
-    Embedding: embedding,
-    Elementwise: elementwise,
+    Linear: _linear,
+    MatMul: _matmul,
+    Conv2d: _conv2d,
+    Attention: _attention,
+    Softmax: _softmax,
+    LayerNorm: _layer_norm,
+    Embedding: _embedding,
+    Elementwise: _elementwise,
 }
