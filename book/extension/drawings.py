@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 log = logging.getLogger(__name__)
-VARIABLES = {figures.INK: "--figure-ink", figures.MUTED: "--figure-muted",
-             figures.GRID: "--figure-grid", figures.PAPER: "--figure-paper"}
+VARIABLES = {
+    figures.INK: "--figure-ink",
+    figures.MUTED: "--figure-muted",
+    figures.GRID: "--figure-grid",
+    figures.PAPER: "--figure-paper",
+}
 EXECUTED = "jupyter_execute"
 
 
 def themed(svg: str, alt: str) -> str:
     """The ``<svg>`` element alone, with the page's colours and its description."""
-    body = svg[svg.index("<svg"):]
+    body = svg[svg.index("<svg") :]
     for colour, variable in VARIABLES.items():
         body = re.sub(rf"(?<=: )({colour})\b", rf"var({variable}, \1)", body, flags=re.I)
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
@@ -63,11 +67,17 @@ def check_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if EXECUTED not in image["uri"]:
             continue
         if not image.get("alt", "").strip():
-            log.warning("%s: an executed figure has no alt text (mystnb: image: alt:)", docname,
-                        location=image)
+            log.warning(
+                "%s: an executed figure has no alt text (mystnb: image: alt:)",
+                docname,
+                location=image,
+            )
         if not isinstance(image.parent, nodes.figure):
-            log.warning("%s: an executed figure has no caption (mystnb: figure: caption:)",
-                        docname, location=image)
+            log.warning(
+                "%s: an executed figure has no caption (mystnb: figure: caption:)",
+                docname,
+                location=image,
+            )
 
 
 def setup(app: Sphinx) -> None:

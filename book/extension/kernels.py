@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-IMPORTED = ("mlsys/**/*.py", "autograder/**/*.py", "labs/**/*.py", "book/figures.py",
-            "benchmarks/results/*.json")
+IMPORTED = (
+    "mlsys/**/*.py",
+    "autograder/**/*.py",
+    "labs/**/*.py",
+    "book/figures.py",
+    "benchmarks/results/*.json",
+)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BUDGET_SECONDS = 15.0
 

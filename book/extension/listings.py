@@ -150,8 +150,14 @@ def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: Any) -
 
 def setup(app: Sphinx) -> None:
     app.add_directive("literalinclude", Listing, override=True)
-    app.add_node(source_link, html=(visit_source_link, None), latex=(skip, None),
-                 text=(skip, None), man=(skip, None), texinfo=(skip, None))
+    app.add_node(
+        source_link,
+        html=(visit_source_link, None),
+        latex=(skip, None),
+        text=(skip, None),
+        man=(skip, None),
+        texinfo=(skip, None),
+    )
     app.connect("html-collect-pages", collect_pages)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # The converter knows ``split`` and ``align*``; these mean the same once they are alone in a display.
-RENAMED = re.compile(r"\\(begin|end)\{(?:aligned|alignedat|align|align\*|gather|gather\*|gathered)\}")
+RENAMED = re.compile(
+    r"\\(begin|end)\{(?:aligned|alignedat|align|align\*|gather|gather\*|gathered)\}"
+)
 UNWRAPPED = re.compile(r"\\(begin|end)\{equation\*?\}")
 # What the converter leaves behind where it did not understand: it does not raise.
 LEFTOVER = re.compile(r"<mi>(&|\\[^<]*)</mi>")

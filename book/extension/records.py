@@ -151,13 +151,15 @@ class Records:
 
     @cached_property
     def syllabus(self) -> tuple[Row, ...]:
-        return tuple(row for path in self.of_parts("syllabus.toml")
-                     for row in rows(path, "rows", Row))
+        return tuple(
+            row for path in self.of_parts("syllabus.toml") for row in rows(path, "rows", Row)
+        )
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        return tuple(claim for path in self.of_parts("claims.toml")
-                     for claim in rows(path, "claims", Claim))
+        return tuple(
+            claim for path in self.of_parts("claims.toml") for claim in rows(path, "claims", Claim)
+        )
 
     def of_parts(self, name: str) -> Iterator[Path]:
         """The file of this name in each part's folder, in the order of the parts."""
@@ -167,8 +169,11 @@ class Records:
     def files(self) -> list[Path]:
         """Every data file, for build tools that watch them."""
         fixed = ["chapters.toml", "appendix/sources.toml", "appendix/reading_list.toml"]
-        return [*(self.book / name for name in fixed), *self.of_parts("syllabus.toml"),
-                *self.of_parts("claims.toml")]
+        return [
+            *(self.book / name for name in fixed),
+            *self.of_parts("syllabus.toml"),
+            *self.of_parts("claims.toml"),
+        ]
 
     def covering(self, source: Source, item: Item) -> list[Row]:
         """Our sections that cover an item."""
@@ -178,11 +183,15 @@ class Records:
 def problems(records: Records) -> list[str]:
     """Everything in the data files that cannot be true, one sentence each."""
     return [
-        *_repeated("a chapter", [c.id for c in rows(records.book / "chapters.toml", "chapters",
-                                                    Chapter)]),
+        *_repeated(
+            "a chapter", [c.id for c in rows(records.book / "chapters.toml", "chapters", Chapter)]
+        ),
         *_repeated("a source", [source.id for source in records.sources]),
         *_repeated("a claim", [claim.id for claim in records.claims]),
-        *_of_chapters(records), *_of_items(records), *_of_rows(records), *_of_claims(records),
+        *_of_chapters(records),
+        *_of_items(records),
+        *_of_rows(records),
+        *_of_claims(records),
     ]
 
 

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 log = logging.getLogger(__name__)
-VERDICT_SIGNS = {"holds": "✓ holds", "partly": "◐ in part", "fails": "✗ does not hold",
-                 "not run": "not run yet"}
+VERDICT_SIGNS = {
+    "holds": "✓ holds",
+    "partly": "◐ in part",
+    "fails": "✗ does not hold",
+    "not run": "not run yet",
+}
 
 
 class place(nodes.General, nodes.Inline, nodes.Element):
@@ -62,10 +66,18 @@ class Chapters(DataDirective):
     def content_nodes(self) -> list[nodes.Node]:
         body = []
         for part in self.records.parts:
-            places = [place(target=c.id) for c in self.records.chapters.values()
-                      if c.part == part.id]
-            body.append([[nodes.paragraph("", "", nodes.strong(text=part.title)),
-                          nodes.paragraph(text=part.question)], [joined(places)]])
+            places = [
+                place(target=c.id) for c in self.records.chapters.values() if c.part == part.id
+            ]
+            body.append(
+                [
+                    [
+                        nodes.paragraph("", "", nodes.strong(text=part.title)),
+                        nodes.paragraph(text=part.question),
+                    ],
+                    [joined(places)],
+                ]
+            )
         return [table(("Part", "Chapters"), (35, 65), body)]
 
 
@@ -73,14 +85,19 @@ class SyllabusMap(DataDirective):
     """For each course and book that we follow: which section covers which item."""
 
     def content_nodes(self) -> list[nodes.Node]:
-        return [self.section(source.title, source.id, self.of_source(source))
-                for source in self.records.sources]
+        return [
+            self.section(source.title, source.id, self.of_source(source))
+            for source in self.records.sources
+        ]
 
     def of_source(self, source: Source) -> list[nodes.Node]:
-        about = self.markdown(source.note + (f" [{source.url}]({source.url})" if source.url
-                                             else ""))
-        body = [[[nodes.paragraph(text=f"{item.id} · {item.title}")], self.where(source, item)]
-                for item in source.items]
+        about = self.markdown(
+            source.note + (f" [{source.url}]({source.url})" if source.url else "")
+        )
+        body = [
+            [[nodes.paragraph(text=f"{item.id} · {item.title}")], self.where(source, item)]
+            for item in source.items
+        ]
         return [*about, table(("There", "Here"), (45, 55), body)]
 
     def where(self, source: Source, item: Item) -> list[nodes.Node]:
@@ -100,16 +117,22 @@ class ReadingList(DataDirective):
     """The systems of the reading list, a section each."""
 
     def content_nodes(self) -> list[nodes.Node]:
-        return [self.section(s.title, f"system-{s.id}", self.of_system(s))
-                for s in self.records.systems]
+        return [
+            self.section(s.title, f"system-{s.id}", self.of_system(s)) for s in self.records.systems
+        ]
 
     def of_system(self, system: System) -> list[nodes.Node]:
         places: list[nodes.Node] = [place(target=chapter) for chapter in system.chapters]
-        fields = (("Reported", self.markdown(system.reported)), ("Where", [joined(places)]),
-                  ("To run", self.markdown(system.run)), ("Apart", self.markdown(system.apart)))
-        entries = [nodes.definition_list_item("", nodes.term(text=name),
-                                              nodes.definition("", *body))
-                   for name, body in fields]
+        fields = (
+            ("Reported", self.markdown(system.reported)),
+            ("Where", [joined(places)]),
+            ("To run", self.markdown(system.run)),
+            ("Apart", self.markdown(system.apart)),
+        )
+        entries = [
+            nodes.definition_list_item("", nodes.term(text=name), nodes.definition("", *body))
+            for name, body in fields
+        ]
         return [nodes.definition_list("", *entries, classes=["reading-entry"])]
 
 
@@ -120,8 +143,13 @@ class Claims(DataDirective):
         claims = self.records.claims
         if not claims:
             return [nodes.paragraph(text="No claim has been recorded yet.")]
-        return [table(("What the paper says", "What this code shows", ""), (42, 44, 14),
-                      [self.of_claim(claim) for claim in claims])]
+        return [
+            table(
+                ("What the paper says", "What this code shows", ""),
+                (42, 44, 14),
+                [self.of_claim(claim) for claim in claims],
+            )
+        ]
 
     def of_claim(self, claim: Claim) -> list[list[nodes.Node]]:
         says = self.markdown(f"{{cite:t}}`{claim.paper}`: {claim.claim}")

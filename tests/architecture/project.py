@@ -98,12 +98,8 @@ class Project:
     @cached_property
     def catalogue(self) -> dict[str, str]:
         """The lab that ``book/chapters.toml`` names for each chapter, planned ones too."""
-        parts = tomllib.loads((self.root / "book/chapters.toml").read_text(encoding="utf-8"))
-        return {
-            f"{part['id']}/{row['stem']}": row["lab"]
-            for part in parts["parts"]
-            for row in part["chapters"]
-        }
+        read = tomllib.loads((self.root / "book/chapters.toml").read_text(encoding="utf-8"))
+        return {f"{row['part']}/{row['chapter']}": row["lab"] for row in read["chapters"]}
 
     @cached_property
     def homes(self) -> dict[str, int]:

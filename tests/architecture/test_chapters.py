@@ -197,7 +197,7 @@ def test_a_module_without_a_test_is_caught(tree: Tree) -> None:
     assert not untested(project)
 
 
-CATALOGUE = '[[parts]]\nid = "distributed"\nchapters = [{{ stem = "{}", lab = "{}" }}]\n'
+CATALOGUE = '[[chapters]]\npart = "distributed"\nchapter = "{}"\nlab = "{}"\n'
 
 
 def test_a_chapter_without_its_parts_is_caught(tree: Tree) -> None:
