@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from autograder.checks import Check, Score, Wrong, load_checks
 from autograder.lab import Lab
 from autograder.results import CheckResult, LabResult
-from autograder.sandbox import Children, Sandbox
+from autograder.sandbox import Children, Sandbox, SandboxError
 from autograder.source import Rejected, vet
 from autograder.student import Student, StudentError
 from autograder.submission import Submission
@@ -59,7 +59,21 @@ class Grader:
     def grade(self, submission: Submission) -> LabResult:
         """Every check's verdict; never raises for anything a student did."""
         began = time.perf_counter()
-        result = LabResult(
+        try:
+            result = self._result(submission, self._run_checks(submission))
+        except Rejected as rejected:
+            result = self.not_gradable(submission, rejected.reason, str(rejected))
+        except SandboxError as error:
+            result = self.not_gradable(submission, "internal", str(error))
+        return replace(result, seconds=time.perf_counter() - began)
+
+    def not_gradable(self, submission: Submission, reason: str, problem: str) -> LabResult:
+        """The result of a submission that no check can run on: no points, and why."""
+        checks = tuple(_missed(each, reason, problem) for each in self.checks)
+        return replace(self._result(submission, checks), problem=problem)
+
+    def _result(self, submission: Submission, checks: tuple[CheckResult, ...]) -> LabResult:
+        return LabResult(
             student=submission.student,
             lab=self.lab.name,
             lab_title=self.lab.title,
@@ -67,15 +81,9 @@ class Grader:
             submission=submission.hash,
             tier=self.sandbox.tier,
             key="practice" if self.key == PRACTICE else "course",
-            checks=(),
+            checks=checks,
             note=submission.note(self.lab),
         )
-        try:
-            checks = self._run_checks(submission)
-        except Rejected as rejected:
-            checks = tuple(_missed(each, rejected.reason, str(rejected)) for each in self.checks)
-            result = replace(result, problem=str(rejected))
-        return replace(result, checks=checks, seconds=time.perf_counter() - began)
 
     def _run_checks(self, submission: Submission) -> tuple[CheckResult, ...]:
         submission.complain(self.lab)
@@ -89,8 +97,10 @@ class Grader:
     def _judge(self, each: Check, submission: Submission, student: Student) -> CheckResult:
         began = time.perf_counter()
         rng = seeded(self.key, self.lab.version, submission.hash, each.name)
-        verdict = run_check(each, student, rng)
-        student.close()
+        try:
+            verdict = run_check(each, student, rng)
+        finally:
+            student.close()
         printed = "" if verdict.passed else student.printed()[:SHOWN_TEXT]
         return replace(verdict, printed=printed, seconds=time.perf_counter() - began)
 

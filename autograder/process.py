@@ -79,8 +79,8 @@ class Child:
         )
         self._text = bytearray()
         self._flooded = False
-        self._ended = False
-        self._drain = _in_background(self._drain_text)
+        self._lost: Lost | None = None
+        self._drain = self._talk = _in_background(self._drain_text)
 
     def start_clock(self) -> None:
         """From now on, `Limits.total` seconds are left for all answers."""
@@ -93,10 +93,19 @@ class Child:
             wire.write_frame(self._process.stdin, request)
 
     def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
-        """Send a request and return the reply, or kill the child and raise `Lost`."""
+        """Send a request and return the reply, or end the child and raise `Lost`."""
+        if self._lost:
+            raise self._lost
+        try:
+            return self._answer(request, seconds)
+        except Lost as lost:
+            self._lost = lost
+            raise
+
+    def _answer(self, request: dict[str, Any] | None, seconds: float | None) -> dict[str, Any]:
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         allowed = min(seconds or self.limits.wall, self._deadline - time.monotonic())
-        _in_background(lambda: answers.put(self._exchange(request)))
+        self._talk = _in_background(lambda: answers.put(self._exchange(request)))
         try:
             answer = answers.get(timeout=max(allowed, 0.0))
         except queue.Empty:
@@ -143,17 +152,25 @@ class Child:
 
     def printed(self) -> str:
         """What the child wrote to stdout and stderr, cut at `KEPT_TEXT` bytes."""
-        self._drain.join(timeout=0.5 if self._ended else 0.0)
         return self._text.decode("utf-8", "replace")
 
     def close(self, grace: float = 0.0) -> None:
         """End the child and its process group; ``grace`` seconds are left to end by itself."""
-        if not self._ended:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(grace)
-            self._kill()
-            self._process.wait()
-            self._ended = True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace)
+        self._kill()
+        self._process.wait()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        """Only once no thread uses them: a process that escaped the group may hold them open."""
+        threads = (self._drain, self._talk)
+        for thread in threads:
+            thread.join(timeout=0.5)
+        if not any(thread.is_alive() for thread in threads):
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                with contextlib.suppress(OSError, AttributeError):
+                    pipe.close()  # type: ignore[union-attr]
 
     def _kill(self) -> None:
         if os.name == "posix":

@@ -15,9 +15,7 @@ DTYPES = st.sampled_from(wire.DTYPES)
 ARRAYS = DTYPES.flatmap(
     lambda dtype: stnp.arrays(dtype, stnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
 )
-LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | ARRAYS
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | ARRAYS
 PLAIN = st.recursive(
     LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
 )

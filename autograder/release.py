@@ -1,0 +1,112 @@
+"""Make the student bundle: everything a student needs, and no answer to an extension.
+
+What goes in is listed, not what stays out: a file that somebody adds to a lab is not given away
+because nobody thought of it. The same repository makes the same bundle.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.lab import Lab, LabError, find_labs
+from autograder.starter import starter_source
+
+GIVEN = ("lab.toml", "checks.py", "probes.py", "handout.md")  # of each lab, beside files/
+PACKAGE_FILES = {".py", ".typed", ".css", ".js", ".html"}
+FROM_ROOT = ("LICENSE", "book/chapters.toml", "labs/POLICY.md")
+
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "mlsys"
+version = "{version}"
+description = "Machine-learning systems: the reference modules and the labs"
+requires-python = ">=3.11"
+dependencies = ["numpy>=2.0", "rich>=13.7", "typer>=0.12"]
+
+[project.scripts]
+labs = "autograder.cli:labs_main"
+autograder = "autograder.cli:autograder_main"
+
+[tool.setuptools.packages.find]
+include = ["mlsys*", "autograder*"]
+
+[tool.setuptools.package-data]
+"*" = ["py.typed", "*.css", "*.js", "*.html"]
+"""
+
+README = """\
+# Labs
+
+You need Python 3.11 or newer; Linux, macOS and Windows all do.
+
+    python -m venv .venv
+    .venv/bin/python -m pip install -e .
+    source .venv/bin/activate
+
+On Windows write `.venv\\Scripts` for `.venv/bin`, and `.venv\\Scripts\\activate` for the last line.
+`labs list` names the labs. Then, for each lab:
+
+    labs start {first}      writes work/{first}/ with your file and the handout
+    labs check {first}      marks and advice, as often as you like
+    labs submit {first}     makes the archive to hand in
+
+The labs: {labs}.
+
+`mlsys/` is the reference that the book explains; a lab may import the chapters before its own.
+What you may use an AI assistant for stands in `labs/POLICY.md`.
+"""
+
+
+def release(root: Path, target: Path) -> list[Path]:
+    """Write the bundle of the repository at ``root`` to ``target``; return its files.
+
+    target: must not exist, or be empty. It appears whole or not at all.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise LabError(f"{target} is there already; name a folder that does not exist")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".release-") as scratch:
+        bundle = Path(scratch) / "bundle"
+        labs = list(find_labs(root).values())
+        for path in _given(root, labs):
+            copy = bundle / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        for name, text in _written(labs).items():
+            copy = bundle / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(text, encoding="utf-8", newline="\n")
+        if target.exists():
+            target.rmdir()
+        bundle.rename(target)
+    return sorted(path for path in target.rglob("*") if path.is_file())
+
+
+def _given(root: Path, labs: list[Lab]) -> Iterator[Path]:
+    """The files that are copied."""
+    for package in ("mlsys", "autograder"):
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in PACKAGE_FILES and path.is_file():
+                yield path
+    yield from (path for name in FROM_ROOT if (path := root / name).exists())
+    for lab in labs:
+        yield from (path for name in GIVEN if (path := lab.folder / name).exists())
+        yield from (lab.folder / "files" / name for name in lab.extra)
+
+
+def _written(labs: list[Lab]) -> dict[str, str]:
+    """The files that are made for the bundle."""
+    listing = ", ".join(f"{lab.name} ({lab.title})" for lab in labs)
+    starters = {f"labs/{lab.name}/starter/{lab.file}": starter_source(lab) for lab in labs}
+    return {
+        "pyproject.toml": PYPROJECT.format(version="0.1.0"),
+        "README.md": README.format(first=labs[0].name, labs=listing),
+        **starters,
+    }
