@@ -21,6 +21,7 @@ from autograder.lab import Lab
 from autograder.results import CheckResult, LabResult
 from autograder.sandbox import Children, Sandbox, SandboxError
 from autograder.source import Rejected, vet
+from autograder.starter import starter_files
 from autograder.student import Student, StudentError
 from autograder.submission import Submission
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 PRACTICE = b"practice"
 MOST_AHEAD = 4
-SHOWN_TEXT = 2000  # characters of what a student's code printed that a result keeps
+SHOWN_TEXT = 2000  # characters that a result keeps of a message and of what was printed
 
 
 def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
@@ -39,11 +40,14 @@ def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) ->
         return Grader(lab, sandbox, key, ahead).grade(submission)
 
 
+def grade_files(lab: Lab, files: dict[str, bytes], key: bytes = PRACTICE) -> LabResult:
+    """Grade files that nobody handed in."""
+    return grade_submission(lab, Submission("anonymous", files), key)
+
+
 def grade_source(lab: Lab, source: str, key: bytes = PRACTICE) -> LabResult:
     """Grade ``source`` as the student's file; extra files are those the lab gives out."""
-    extra = {name: (lab.folder / "files" / name).read_bytes() for name in lab.extra}
-    files = {lab.file: source.encode(), **extra}
-    return grade_submission(lab, Submission("anonymous", files), key)
+    return grade_files(lab, {**starter_files(lab), lab.file: source.encode()}, key)
 
 
 class Grader:
@@ -70,7 +74,7 @@ class Grader:
     def not_gradable(self, submission: Submission, reason: str, problem: str) -> LabResult:
         """The result of a submission that no check can run on: no points, and why."""
         checks = tuple(_missed(each, reason, problem) for each in self.checks)
-        return replace(self._result(submission, checks), problem=problem)
+        return replace(self._result(submission, checks), problem=problem[:SHOWN_TEXT])
 
     def _result(self, submission: Submission, checks: tuple[CheckResult, ...]) -> LabResult:
         return LabResult(
@@ -160,7 +164,7 @@ def _missed(each: Check, reason: str | None, message: str) -> CheckResult:
         points=each.points,
         score=0.0,
         reason=reason,
-        message=message,
+        message=message[:SHOWN_TEXT],  # whatever a student's process said, in the end
         hint=each.hint,
         section=each.section,
     )

@@ -40,7 +40,8 @@ def _parse(source: bytes) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError as error:
-        raise Rejected("syntax", f"line {error.lineno}: {error.msg}") from None
+        where = f"line {error.lineno}: " if error.lineno else ""
+        raise Rejected("syntax", f"{where}{error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Rejected("syntax", f"Python cannot read the file: {error}") from None
 

@@ -1,0 +1,178 @@
+"""A class that never was: archives as students hand them in, for trying the grader out.
+
+    right      the full answer and each of the lab's right/ variants; as other editors save them
+    wrong      each of the lab's wrong/ variants
+    partial    the first tasks answered, the others left as they were handed out
+    empty      the untouched starter; an empty file
+    broken     files that do not parse or may not be imported; archives that are damaged or odd
+    hostile    each attack of labs/sample_class/hostile/, in the place of the starter's functions
+
+All of it is made from the lab, so there is a class for every lab. The names are invented, and who
+hands in what depends on the lab's name alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.damage import DAMAGES
+from autograder.lab import Lab, LabError, Task
+from autograder.starter import answer_files, answer_source, starter_source, variants
+from autograder.submission import write_archive
+
+ONE_FUNCTION = "# touches: one function"  # an attack so slow that one place of it is enough
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing to hand in; ``damage`` names what happens to its archive on the way."""
+
+    kind: str
+    name: str
+    files: dict[str, bytes]
+    damage: str | None = None
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """Who handed in what, and where it lies."""
+
+    student: str
+    work: Work
+    archive: Path
+
+
+def write_class(lab: Lab, folder: Path) -> list[HandedIn]:
+    """Write one archive a student into ``folder``; returns who handed in what, sorted by name.
+
+    Raises `LabError` when the folder holds anything but an earlier sample class.
+    """
+    names = sample_folder(lab).joinpath("names.txt").read_text(encoding="utf-8").splitlines()
+    works = list(all_works(lab))
+    if len(works) > len(names):
+        raise LabError(f"{len(works)} works for {len(names)} names; add to sample_class/names.txt")
+    _make_room(folder, {_file_name(name) for name in names})
+    random.Random(lab.name).shuffle(names)
+    pairs = sorted(zip(names, works, strict=False), key=lambda pair: pair[0])
+    return [_hand_in(lab, name, work, folder) for name, work in pairs]
+
+
+def all_works(lab: Lab) -> Iterator[Work]:
+    """Everything that the class hands in for ``lab``, kind by kind."""
+    yield from _right(lab)
+    for name, path in variants(lab, "wrong").items():
+        yield Work("wrong", name, _answer(lab, path))
+    for done in range(1, len(lab.tasks)):
+        yield Work("partial", f"{done}_of_{len(lab.tasks)}_tasks", _first_tasks(lab, done))
+    yield Work("empty", "starter", _untouched(lab, starter_source(lab).encode()))
+    yield Work("empty", "empty_file", _untouched(lab, b""))
+    yield from _broken(lab)
+    yield from _hostile(lab)
+
+
+def sample_folder(lab: Lab) -> Path:
+    """Where the attacks and the names are; a student bundle has none."""
+    folder = lab.folder.parent / "sample_class"
+    if not folder.is_dir():
+        raise LabError(f"there is no {folder}: the sample class comes with the full repository")
+    return folder
+
+
+def _right(lab: Lab) -> Iterator[Work]:
+    answer = _answer(lab)
+    other = {name: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n") for name, data in answer.items()}
+    yield Work("right", "answer", answer)
+    yield Work("right", "windows_editor", other)
+    yield Work("right", "in_a_folder", answer, "in_a_folder")
+    for name, path in variants(lab, "right").items():
+        yield Work("right", name, _answer(lab, path))
+
+
+def _broken(lab: Lab) -> Iterator[Work]:
+    answer = _answer(lab)
+    pdf = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n\0\0\0 obj\n"
+    yield Work("broken", "exported_as_pdf", {**answer, lab.file: pdf})
+    for name, line in (("unclosed_bracket", b"sum((1, 2)"), ("forbidden_import", b"import socket")):
+        yield Work("broken", name, {**answer, lab.file: answer[lab.file] + b"\n" + line + b"\n"})
+    for damage in DAMAGES:
+        if damage not in ("in_a_folder", "shadowing"):
+            yield Work("broken", damage, answer, damage)
+
+
+def _hostile(lab: Lab) -> Iterator[Work]:
+    yield Work("hostile", "shadowing", _untouched(lab, starter_source(lab).encode()), "shadowing")
+    for path in sorted(sample_folder(lab).glob("hostile/*.py")):
+        source = _attacked(lab, path.read_text(encoding="utf-8"))
+        yield Work("hostile", path.stem, _untouched(lab, source.encode()))
+
+
+def _answer(lab: Lab, variant: Path | None = None) -> dict[str, bytes]:
+    """The full answer or a variant of it, with the extra files filled in."""
+    return answer_files(lab, variant)
+
+
+def _untouched(lab: Lab, source: bytes) -> dict[str, bytes]:
+    """``source`` with the extra files as they were handed out."""
+    extra = {name: (lab.folder / "files" / name).read_bytes() for name in lab.extra}
+    return {lab.file: source, **extra}
+
+
+def _first_tasks(lab: Lab, done: int) -> dict[str, bytes]:
+    """The answer with the functions of all tasks after the first ``done`` blanked again."""
+    starter = starter_source(lab)
+    blank = {name for task in lab.tasks[done:] for name in _functions(task)}
+    pieces = []
+    for node in ast.parse(starter).body:
+        if isinstance(node, ast.FunctionDef) and node.name in blank:
+            start = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+            pieces.append("\n".join(starter.splitlines()[start - 1 : node.end_lineno]))
+    return _untouched(lab, answer_source(lab, "\n\n\n".join(pieces)).encode())
+
+
+def _attacked(lab: Lab, attack: str) -> str:
+    """The starter, the attack, and every name the lab asks for bound to it."""
+    names = [name for task in lab.tasks for name in _functions(task)]
+    names = names[-1:] if ONE_FUNCTION in attack else names
+    names = names if "def attack(" in attack else []
+    bound = "".join(f"{name} = attack\n" for name in names)
+    return f"{starter_source(lab)}\n\n{attack}\n\n{bound}"
+
+
+def _functions(task: Task) -> list[str]:
+    """The names of the functions that a student writes for a task."""
+    return [*(name.partition(":")[2] for name in task.rebuild), *task.extend]
+
+
+def _hand_in(lab: Lab, student: str, work: Work, folder: Path) -> HandedIn:
+    archive = write_archive(lab, work.files, student)
+    if work.damage is not None:
+        archive = DAMAGES[work.damage](archive, lab.file)
+    path = folder / _file_name(student)
+    path.write_bytes(archive)
+    return HandedIn(student, work, path)
+
+
+def _file_name(student: str) -> str:
+    """An archive's name as most platforms hand it over: plain letters and dashes.
+
+    >>> _file_name("Élodie O'Connor")
+    'elodie-o-connor.zip'
+    """
+    letters = unicodedata.normalize("NFKD", student.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z]+", "-", letters) + ".zip"
+
+
+def _make_room(folder: Path, ours: set[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    present = list(folder.iterdir())
+    for path in present:
+        if path.name not in ours:
+            raise LabError(f"{folder} holds {path.name}; choose an empty folder for the class")
+    for path in present:
+        path.unlink()

@@ -1,0 +1,13 @@
+# tries: to send a list that says it is short and never ends
+# fails: every value of a reply is counted, whatever its length claims
+class Endless(list):
+    def __len__(self):
+        return 1
+
+    def __iter__(self):
+        while True:
+            yield 0
+
+
+def attack(*arguments, **keywords):
+    return Endless([0])

@@ -1,0 +1,294 @@
+"""The sample class, graded end to end on a lab in miniature: every mark is what it must be."""
+
+import ast
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autograder.grade import PRACTICE, Grader
+from autograder.gradebook import write_csv
+from autograder.lab import LabError, load_lab
+from autograder.report.page import page
+from autograder.sample import write_class
+from autograder.sandbox import Sandbox
+from autograder.starter import first_comment, variants
+from autograder.submission import read_submission
+
+FILES = {
+    "book/chapters.toml": """
+[[chapter]]
+part = "foundations"
+stem = "sums"
+""",
+    "mlsys/__init__.py": "",
+    "mlsys/foundations/__init__.py": "",
+    "mlsys/foundations/sums.py": '''
+def running_totals(values: list[int]) -> list[int]:
+    """The sum of the first 1, 2, ... ``values``."""
+    totals, total = [], 0
+    for value in values:
+        total += value
+        totals.append(total)
+    return totals
+''',
+    "labs/toy/lab.toml": """
+title = "Sums in miniature"
+chapter = "foundations/sums"
+file = "toy.py"
+imports = ["itertools"]
+
+[limits]
+wall = 1.0
+
+[[tasks]]
+name = "totals"
+title = "Running totals"
+rebuild = ["mlsys.foundations.sums:running_totals"]
+
+[[tasks]]
+name = "windows"
+title = "Sums over windows"
+extend = ["window_sums"]
+""",
+    "labs/toy/solution.py": '''
+"""Sums in miniature."""
+
+from __future__ import annotations
+
+import itertools
+
+
+def window_sums(values: list[int], width: int) -> list[int]:
+    """The sums of each ``width`` neighbours of ``values``."""
+    return [sum(values[k : k + width]) for k in range(len(values) - width + 1)]
+''',
+    "labs/toy/checks.py": """
+from autograder import check, typed
+
+
+@check(task="totals", points=40, title="totals of random numbers", hint="Add as you go.")
+def totals_of_random_numbers(student, rng):
+    values = rng.integers(1, 100, size=8).tolist()
+    got = typed(student.call("running_totals", values), list[int])
+    want = [sum(values[: k + 1]) for k in range(8)]
+    assert got == want, f"expected {want}, got {got}"
+
+
+@check(task="windows", points=40, title="windows of random numbers", hint="How many are there?")
+def windows_of_random_numbers(student, rng):
+    values = rng.integers(1, 100, size=8).tolist()
+    got = typed(student.run("both_widths", values), list[list[int]])
+    want = [[sum(values[k : k + w]) for k in range(9 - w)] for w in (2, 3)]
+    assert got == want, f"expected {want}, got {got}"
+
+
+@check(task="windows", points=20, title="a window wider than the list", hint="Try three and two.")
+def window_too_wide(student, rng):
+    got = typed(student.call("window_sums", [1, 2], 3), list[int])
+    assert got == [], f"expected no window, got {got}"
+""",
+    "labs/toy/probes.py": """
+def both_widths(module, values):
+    return [module.window_sums(values, width) for width in (2, 3)]
+""",
+    "labs/toy/right/by_differences.py": """
+# keeps: all
+# how: differences of running totals
+def window_sums(values, width):
+    totals = [0, *itertools.accumulate(values)]
+    return [b - a for a, b in zip(totals, totals[width:])]
+""",
+    "labs/toy/wrong/one_short.py": """
+# loses: windows_of_random_numbers
+# why: the last window is forgotten
+def window_sums(values, width):
+    return [sum(values[k : k + width]) for k in range(len(values) - width)]
+""",
+    "labs/toy/wrong/wraps_around.py": """
+# loses: windows_of_random_numbers, window_too_wide
+# why: windows go on at the front
+def window_sums(values, width):
+    return [sum((values + values)[k : k + width]) for k in range(len(values))]
+""",
+    "labs/toy/wrong/starts_at_zero.py": """
+# loses: totals_of_random_numbers
+# why: the empty sum comes first
+def running_totals(values):
+    return [sum(values[:k]) for k in range(len(values))]
+""",
+}
+
+
+KINDS = {"right", "wrong", "partial", "empty", "broken", "hostile"}
+HOSTILE = sorted(Path(__file__).parents[2].glob("labs/sample_class/hostile/*.py"))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, root):
+    there = tmp_path_factory.mktemp("course")
+    for name, text in FILES.items():
+        path = there / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip("\n"), encoding="utf-8")
+    shutil.copytree(root / "labs" / "sample_class", there / "labs" / "sample_class")
+    return load_lab(there / "labs" / "toy")
+
+
+@pytest.fixture(scope="module")
+def handed_in(lab, tmp_path_factory):
+    return write_class(lab, tmp_path_factory.mktemp("class"))
+
+
+@pytest.fixture(scope="module")
+def graded(lab, handed_in):
+    """Who handed in what, with the result, by name of the work; nothing else may change on disk."""
+    before = snapshot(lab.root), snapshot(handed_in[0].archive.parent), sorted(os.listdir())
+    with Sandbox(lab) as sandbox:
+        results = grade_all(lab, sandbox, handed_in)
+        assert not processes_in(sandbox.stage.parent), "a student's program is still running"
+    after = snapshot(lab.root), snapshot(handed_in[0].archive.parent), sorted(os.listdir())
+    assert after == before, "grading wrote where it should not"
+    return {one.work.name: (one, result) for one, result in zip(handed_in, results, strict=True)}
+
+
+def grade_all(lab, sandbox, class_):
+    grader = Grader(lab, sandbox, PRACTICE)
+    return [grader.grade(read_submission(one.archive, lab)) for one in class_]
+
+
+def snapshot(folder):
+    files = [path for path in folder.rglob("*.*") if "__pycache__" not in path.parts]
+    return {str(path): path.read_bytes() for path in files if path.is_file()}
+
+
+def processes_in(folder):
+    """The programs whose command line names ``folder``, where the platform tells."""
+    lines = {path: _read(path) for path in Path("/proc").glob("[0-9]*/cmdline")}
+    return [path for path, line in lines.items() if os.fsencode(folder) in line]
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
+
+
+def of_kind(graded, kind):
+    found = {name: result for name, (one, result) in graded.items() if one.work.kind == kind}
+    assert found
+    return found
+
+
+def lost(result):
+    return {check.name for check in result.checks if check.score < check.points}
+
+
+def test_every_kind_of_work_is_handed_in_by_somebody_of_another_name(handed_in):
+    assert {one.work.kind for one in handed_in} == KINDS
+    assert len({one.student for one in handed_in}) == len(handed_in) >= 30
+    assert len({one.archive for one in handed_in}) == len(handed_in)
+
+
+def test_everybody_is_graded_on_everything_and_no_check_falls_over(graded):
+    for name, (one, result) in graded.items():
+        assert result.student == one.student or one.work.kind in ("broken", "hostile")
+        assert result.points == 100
+        assert len(result.checks) == 3
+        assert not result.broken, f"{name}: {[check.message for check in result.checks]}"
+
+
+def test_right_answers_have_full_marks_however_they_were_saved_and_packed(graded):
+    assert {name: r.score for name, r in of_kind(graded, "right").items() if r.score != 100} == {}
+
+
+def test_wrong_answers_lose_exactly_the_checks_they_name(lab, graded):
+    for name, result in of_kind(graded, "wrong").items():
+        assert lost(result) == set(first_comment(variants(lab, "wrong")[name], "loses"))
+
+
+def test_partial_answers_keep_the_tasks_that_were_done(graded):
+    for result in of_kind(graded, "partial").values():
+        assert lost(result) == {c.name for c in result.checks if c.task == "windows"}
+
+
+def test_empty_answers_have_no_marks_and_are_told_what_to_write(graded):
+    for result in of_kind(graded, "empty").values():
+        assert result.score == 0
+        assert all(check.message for check in result.checks)
+
+
+def test_broken_submissions_have_no_marks_and_a_problem_that_says_why(graded):
+    for name, result in of_kind(graded, "broken").items():
+        assert result.score == 0
+        assert len(result.problem or "") > 20, name
+        assert "Traceback" not in result.problem
+
+
+@pytest.mark.parametrize("attack", [*(path.stem for path in HOSTILE), "shadowing"])
+def test_an_attack_earns_nothing(graded, attack):
+    assert of_kind(graded, "hostile")[attack].score == 0
+
+
+def test_what_attacks_say_is_kept_short(graded):
+    for name, result in of_kind(graded, "hostile").items():
+        for check in result.checks:
+            assert len(check.message) + len(check.printed) < 5_000, name
+
+
+def test_marks_are_the_same_when_graded_again_in_another_order(lab, handed_in, graded):
+    some = [one for one in handed_in if one.work.kind in ("right", "wrong", "partial")]
+    some += [one for one in handed_in if one.work.name in ("exit_handlers", "forged_frames")]
+    with Sandbox(lab) as sandbox:
+        again = grade_all(lab, sandbox, some[::-1])[::-1]
+    for one, result in zip(some, again, strict=True):
+        first = graded[one.work.name][1]
+        assert [(c.score, c.reason, c.message) for c in result.checks] == [
+            (c.score, c.reason, c.message) for c in first.checks
+        ]
+
+
+def test_gradebook_and_page_take_the_whole_class(lab, graded, tmp_path):
+    results = [result for _, result in graded.values()]
+    write_csv(results, tmp_path / "gradebook.csv")
+    lines = (tmp_path / "gradebook.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(results) + 1
+    source = page(results, lab)
+    assert "<script>alert" not in source and "<img" not in source
+    assert len(source.encode()) < 1_000_000
+
+
+def test_the_class_is_the_same_whenever_it_is_made(lab, handed_in, tmp_path):
+    for _ in range(2):  # a second time over the first
+        again = write_class(lab, tmp_path)
+    assert [one.archive.read_bytes() for one in again] == [
+        one.archive.read_bytes() for one in handed_in
+    ]
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(lab, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(LabError, match=r"holds thesis\.tex"):
+        write_class(lab, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
+def test_an_attack_says_what_it_tries_and_why_it_must_fail(path):
+    first, second = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert first.startswith("# tries: ") and second.startswith("# fails: ")
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
+def test_an_attack_is_harmless_outside_a_sandbox(path):
+    words = {node.attr for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "attr")}
+    words |= {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    starts = {"fork", "forkpty", "system", "popen", "subprocess", "multiprocessing", "posix_spawn"}
+    reaches = {"socket", "urllib", "ctypes", "kill", "killpg", "shutil", "remove", "unlink"}
+    assert not words & (starts | reaches)
