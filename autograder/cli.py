@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from autograder.lab import Lab, LabError, find_labs, find_root
+from autograder.printable import printable
 from autograder.show import console, show_result
 
 labs_app = typer.Typer(add_completion=False, no_args_is_help=True, help="Do the labs of the book.")
@@ -49,7 +50,7 @@ def _run(app: typer.Typer, name: str) -> None:
 def list_labs() -> None:
     """Name all labs, in the order of their chapters."""
     for lab in find_labs().values():
-        _say(f"{lab.name:<20} {lab.title}", markup=False)
+        _say(f"{lab.name:<20} {lab.title}")
 
 
 @labs_app.command()
@@ -146,9 +147,24 @@ def grade(
         )
     problems = [result for result in results if result.problem]
     for result in problems:
-        to.print(f"{result.student}: {result.problem}", markup=False, soft_wrap=True)
+        line = printable(f"{result.student}: {result.problem}", characters=300)
+        to.print(line, markup=False, soft_wrap=True)
     _say(f"wrote {out / 'gradebook.csv'} and {out / 'report.html'}")
     raise typer.Exit(int(any(result.broken for result in results)))
+
+
+@autograder_app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the archives go.")],
+    lab: Annotated[str, typer.Option(help="The lab they answer.")] = "autodiff",
+) -> None:
+    """Write a class of right, wrong, broken and hostile archives to DIR, to try grading out."""
+    from autograder.sample import write_class
+
+    class_ = write_class(_lab(lab), folder)
+    for one in class_:
+        _say(f"{one.archive.name:<44} {one.work.kind:<8} {one.work.name}")
+    _say(f"wrote {len(class_)} archives; next: autograder grade {folder} --lab {lab} --out OUT")
 
 
 def _say(line: str) -> None:

@@ -15,16 +15,21 @@ from __future__ import annotations
 
 import ast
 import random
-import re
-import unicodedata
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.damage import DAMAGES
 from autograder.lab import Lab, LabError, Task
-from autograder.starter import answer_files, answer_source, starter_source, variants
-from autograder.submission import write_archive
+from autograder.starter import (
+    answer_files,
+    answer_source,
+    starter_files,
+    starter_source,
+    variants,
+)
+from autograder.work import pack, slug
 
 ONE_FUNCTION = "# touches: one function"  # an attack so slow that one place of it is enough
 
@@ -57,7 +62,7 @@ def write_class(lab: Lab, folder: Path) -> list[HandedIn]:
     works = list(all_works(lab))
     if len(works) > len(names):
         raise LabError(f"{len(works)} works for {len(names)} names; add to sample_class/names.txt")
-    _make_room(folder, {_file_name(name) for name in names})
+    _make_room(folder, names)
     random.Random(lab.name).shuffle(names)
     pairs = sorted(zip(names, works, strict=False), key=lambda pair: pair[0])
     return [_hand_in(lab, name, work, folder) for name, work in pairs]
@@ -67,11 +72,11 @@ def all_works(lab: Lab) -> Iterator[Work]:
     """Everything that the class hands in for ``lab``, kind by kind."""
     yield from _right(lab)
     for name, path in variants(lab, "wrong").items():
-        yield Work("wrong", name, _answer(lab, path))
+        yield Work("wrong", name, answer_files(lab, path))
     for done in range(1, len(lab.tasks)):
         yield Work("partial", f"{done}_of_{len(lab.tasks)}_tasks", _first_tasks(lab, done))
-    yield Work("empty", "starter", _untouched(lab, starter_source(lab).encode()))
-    yield Work("empty", "empty_file", _untouched(lab, b""))
+    yield Work("empty", "starter", starter_files(lab))
+    yield Work("empty", "empty_file", {**starter_files(lab), lab.file: b""})
     yield from _broken(lab)
     yield from _hostile(lab)
 
@@ -85,17 +90,17 @@ def sample_folder(lab: Lab) -> Path:
 
 
 def _right(lab: Lab) -> Iterator[Work]:
-    answer = _answer(lab)
+    answer = answer_files(lab)
     other = {name: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n") for name, data in answer.items()}
     yield Work("right", "answer", answer)
     yield Work("right", "windows_editor", other)
     yield Work("right", "in_a_folder", answer, "in_a_folder")
     for name, path in variants(lab, "right").items():
-        yield Work("right", name, _answer(lab, path))
+        yield Work("right", name, answer_files(lab, path))
 
 
 def _broken(lab: Lab) -> Iterator[Work]:
-    answer = _answer(lab)
+    answer = answer_files(lab)
     pdf = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n\0\0\0 obj\n"
     yield Work("broken", "exported_as_pdf", {**answer, lab.file: pdf})
     for name, line in (("unclosed_bracket", b"sum((1, 2)"), ("forbidden_import", b"import socket")):
@@ -106,21 +111,11 @@ def _broken(lab: Lab) -> Iterator[Work]:
 
 
 def _hostile(lab: Lab) -> Iterator[Work]:
-    yield Work("hostile", "shadowing", _untouched(lab, starter_source(lab).encode()), "shadowing")
+    starter = starter_files(lab)
+    yield Work("hostile", "shadowing", starter, "shadowing")
     for path in sorted(sample_folder(lab).glob("hostile/*.py")):
         source = _attacked(lab, path.read_text(encoding="utf-8"))
-        yield Work("hostile", path.stem, _untouched(lab, source.encode()))
-
-
-def _answer(lab: Lab, variant: Path | None = None) -> dict[str, bytes]:
-    """The full answer or a variant of it, with the extra files filled in."""
-    return answer_files(lab, variant)
-
-
-def _untouched(lab: Lab, source: bytes) -> dict[str, bytes]:
-    """``source`` with the extra files as they were handed out."""
-    extra = {name: (lab.folder / "files" / name).read_bytes() for name in lab.extra}
-    return {lab.file: source, **extra}
+        yield Work("hostile", path.stem, {**starter, lab.file: source.encode()})
 
 
 def _first_tasks(lab: Lab, done: int) -> dict[str, bytes]:
@@ -132,7 +127,8 @@ def _first_tasks(lab: Lab, done: int) -> dict[str, bytes]:
         if isinstance(node, ast.FunctionDef) and node.name in blank:
             start = min([node.lineno, *(part.lineno for part in node.decorator_list)])
             pieces.append("\n".join(starter.splitlines()[start - 1 : node.end_lineno]))
-    return _untouched(lab, answer_source(lab, "\n\n\n".join(pieces)).encode())
+    source = answer_source(lab, "\n\n\n".join(pieces))
+    return {**starter_files(lab), lab.file: source.encode()}
 
 
 def _attacked(lab: Lab, attack: str) -> str:
@@ -150,29 +146,26 @@ def _functions(task: Task) -> list[str]:
 
 
 def _hand_in(lab: Lab, student: str, work: Work, folder: Path) -> HandedIn:
-    archive = write_archive(lab, work.files, student)
+    """Do as ``labs submit`` does, and then what happens on the way."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, content in work.files.items():
+            Path(place, name).write_bytes(content)
+        packed = pack(lab, Path(place), student)
+        archive = packed.read_bytes()
     if work.damage is not None:
         archive = DAMAGES[work.damage](archive, lab.file)
-    path = folder / _file_name(student)
+    path = folder / packed.name
     path.write_bytes(archive)
     return HandedIn(student, work, path)
 
 
-def _file_name(student: str) -> str:
-    """An archive's name as most platforms hand it over: plain letters and dashes.
-
-    >>> _file_name("Élodie O'Connor")
-    'elodie-o-connor.zip'
-    """
-    letters = unicodedata.normalize("NFKD", student.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z]+", "-", letters) + ".zip"
-
-
-def _make_room(folder: Path, ours: set[str]) -> None:
+def _make_room(folder: Path, names: list[str]) -> None:
+    """Remove an earlier class, whatever its lab; refuse a folder with anything else in it."""
     folder.mkdir(parents=True, exist_ok=True)
+    ours = tuple(f"-{slug(name)}.zip" for name in names)
     present = list(folder.iterdir())
     for path in present:
-        if path.name not in ours:
+        if not path.name.endswith(ours):
             raise LabError(f"{folder} holds {path.name}; choose an empty folder for the class")
     for path in present:
         path.unlink()
