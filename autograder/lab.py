@@ -181,7 +181,7 @@ def chapter_order(root: Path) -> list[str]:
     """All chapters as "part/stem", in reading order."""
     try:
         data = tomllib.loads((root / "book" / "chapters.toml").read_text(encoding="utf-8"))
-        return [f"{chapter['part']}/{chapter['stem']}" for chapter in data["chapter"]]
+        return [f"{row['part']}/{row['chapter']}" for row in data["chapters"]]
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise LabError(
             f"book/chapters.toml, the order of chapters, is unusable: {error!r}"

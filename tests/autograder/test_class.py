@@ -18,9 +18,9 @@ from autograder.submission import read_submission
 
 FILES = {
     "book/chapters.toml": """
-[[chapter]]
+[[chapters]]
 part = "foundations"
-stem = "sums"
+chapter = "sums"
 """,
     "mlsys/__init__.py": "",
     "mlsys/foundations/__init__.py": "",
