@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,3 +242,29 @@ def test_nothing_is_learnt_before_the_true_times_are_known(seed, delay):
     log = log_of(seed, delay + 3, drift_day=1, delay=delay)
     assert all(day.decision is None and day.version == 0 for day in log[:delay])
     assert all(day.decision is not None for day in log[delay:])
+
+
+def definitions(path: Path) -> dict[str, str]:
+    """Each top-level class, function and constant of a file, without its formatting."""
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    named = [
+        (getattr(node, "name", None) or ast.unparse(node).partition(" = ")[0], node)
+        for node in nodes
+    ]
+    return {name: ast.dump(node) for name, node in named}
+
+
+def test_what_lab_0_gives_is_the_module_word_for_word(root):
+    module = definitions(root / "mlsys" / "foundations" / "introduction.py")
+    given = definitions(root / "labs" / "introduction" / "solution.py")
+    for name in (
+        "Orders",
+        "Fault",
+        "Problem",
+        "SCHEMA",
+        "Model",
+        "features",
+        "Decision",
+        "mean_error",
+    ):
+        assert given[name] == module[name], f"{name} of labs/introduction/solution.py has drifted"

@@ -1,0 +1,321 @@
+"""The checks of lab 0: batches with planted faults, worlds with planted drift, a review's form."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import numpy as np
+
+from autograder import Score, Wrong, check, close, typed
+
+COLUMNS = {  # column: lowest and highest value of a good row
+    "km": (0.1, 30.0),
+    "items": (1.0, 40.0),
+    "hour": (0.0, 23.0),
+    "minutes": (1.0, 180.0),
+}
+CALM, DAYS = 30, 60
+
+
+# The gate.
+
+
+@check(
+    task="gate",
+    points=12,
+    title="deploys the model with the smaller mean error",
+    hint="Both errors are mean absolute differences on the holdout; mean_error is given.",
+    section="foundations/introduction#gate-and-serve",
+)
+def gate_deploys_the_better(student, rng):
+    for _ in range(20):
+        minutes, ours, theirs = _promises(rng)
+        errors = [float(np.abs(promised - minutes).mean()) for promised in (ours, theirs)]
+        decision = _decision(student, ours, theirs, minutes)
+        close(decision["candidate_error"], errors[0], what="candidate_error")
+        close(decision["incumbent_error"], errors[1], what="incumbent_error")
+        if typed(decision["deploy"], bool, "deploy") != (errors[0] < errors[1]):
+            said = f"errors {errors[0]:.2f} (candidate) and {errors[1]:.2f} (in service)"
+            raise Wrong(f"expected deploy={errors[0] < errors[1]} for {said}, got the opposite")
+
+
+@check(
+    task="gate",
+    points=8,
+    title="keeps what is in service when in doubt",
+    hint="Think of a tie, of a candidate that promises NaN, and of a holdout without orders.",
+    section="foundations/introduction#gate-and-serve",
+)
+def gate_is_careful(student, rng):
+    minutes, ours, theirs = _promises(rng)
+    broken = np.full_like(ours, np.nan)
+    for what, candidate in (("ties with the old one", theirs), ("promises NaN", broken)):
+        if _decision(student, candidate, theirs, minutes)["deploy"] is not False:
+            raise Wrong(f"a candidate that {what} should not be deployed, but it was")
+    kind, _ = student.run_raises("decide", ours, theirs, np.zeros(0))
+    if kind != "ValueError":
+        came = f"it raised {kind}" if kind else "it returned"
+        raise Wrong(f"a holdout without orders should raise ValueError; {came}")
+
+
+def _decision(student, candidate, incumbent, minutes):
+    decision = student.run("decide", candidate, incumbent, minutes)
+    names = {"deploy", "candidate_error", "incumbent_error"}
+    if not (isinstance(decision, dict) and set(decision) == names):
+        raise Wrong(f"gate should return a Decision, got {decision!r:.60}")
+    return decision
+
+
+def _promises(rng):
+    minutes = rng.uniform(10, 60, rng.integers(5, 200))
+    spread = rng.uniform(1, 9, 2)
+    ours, theirs = (minutes + s * rng.standard_normal(len(minutes)) for s in spread)
+    return minutes, ours, theirs
+
+
+# Validation.
+
+
+@check(
+    task="validate",
+    points=12,
+    title="names and counts missing values and values out of range",
+    hint="NaN is missing, not out of range; infinity is out of range; look at every column.",
+    section="foundations/introduction#validate",
+)
+def validate_names_bad_rows(student, rng):
+    for _ in range(10):
+        columns, planted = _batch(rng, int(rng.integers(20, 200))), []
+        for column in rng.permutation(list(COLUMNS))[: rng.integers(1, 4)]:
+            planted += _spoil_rows(rng, columns, str(column))
+        _same_problems(student, columns, planted)
+
+
+@check(
+    task="validate",
+    points=8,
+    title="names wrong types and lengths, and lets good batches pass",
+    hint="Whole numbers are numbers too. The ends of a range belong to it. A column with the "
+    "wrong type or length is not looked at row by row.",
+    section="foundations/introduction#validate",
+)
+def validate_names_bad_columns(student, rng):
+    good = _batch(rng, 50)
+    _same_problems(student, good, [])
+    _same_problems(student, _batch(rng, 0), [])
+    ends = {name: np.array(COLUMNS.get(name, (1, 1))) for name in good}
+    _same_problems(student, ends | {"hour": np.array([0, 23])}, [])
+    words = good | {"items": ["two"] * 50, "km": good["km"] * 1000}
+    _same_problems(student, words, [["RANGE", "km", 50], ["TYPE", "items", 50]])
+    _same_problems(student, good | {"km": good["km"] > 2}, [["TYPE", "km", 50]])
+    short = good | {"km": good["km"][:-7], "hour": np.append(good["hour"], [99.0, np.nan])}
+    _same_problems(student, short, [["LENGTH", "km", 7], ["LENGTH", "hour", 2]])
+
+
+def _batch(rng, n):
+    good = {name: rng.uniform(low, high, n) for name, (low, high) in COLUMNS.items()}
+    return {"day": np.full(n, 3), **good}
+
+
+def _spoil_rows(rng, columns, column):
+    """Put missing and out-of-range values into a column; the problems that this makes."""
+    (low, high), values = COLUMNS[column], columns[column]
+    rows = rng.permutation(len(values))
+    missing, outside = int(rng.integers(0, 6)), int(rng.integers(1, 6))
+    values[rows[:missing]] = np.nan
+    bad = rng.choice([low - 0.01, -1e6, high + 0.01, high * 1000, np.inf], outside)
+    values[rows[missing : missing + outside]] = bad
+    planted = [["RANGE", column, outside]]
+    return planted + ([["MISSING", column, missing]] if missing else [])
+
+
+def _same_problems(student, columns, planted):
+    got = typed(student.run("problems", columns), list[list[str | int]], "the problems")
+    if sorted(map(str, got)) != sorted(map(str, planted)):
+        sizes = ", ".join(f"{name}: {len(values)}" for name, values in columns.items())
+        raise Wrong(f"expected the problems {planted}, got {got}, for columns of ({sizes}) rows")
+
+
+# The alarm. The grader plays the world; the student's function sees the past only.
+
+
+@check(
+    task="alarm",
+    points=13,
+    title="is quiet while nothing changes, and awake when much does",
+    hint="How often does a normal day lie 3 standard deviations above normal, and how many days "
+    "are there? The level and the spread must come from the calm days.",
+    section="foundations/introduction#monitor",
+)
+def rings_seldom_for_nothing(student, rng):
+    quiet, starts = 50, rng.integers(3, 30, 10)
+    worlds = _worlds(rng, [lambda age: 0.0 * age] * quiet + [_step(8.0)] * 10)
+    days = _first_rings(student, *worlds, [*[0] * quiet, *starts])
+    late = [day for day, start in zip(days[quiet:], starts, strict=True) if day - start > 2]
+    if late:
+        raise Wrong(f"{len(late)} of 10 alarms had not rung 3 days after a jump of 8 deviations")
+    rang = sum(day < DAYS for day in days[:quiet])
+    if rang > quiet // 8:  # one in ten is promised; a little luck is allowed for
+        raise Wrong(f"{rang} of {quiet} services rang within {DAYS} days though nothing changed")
+
+
+@check(
+    task="alarm",
+    points=12,
+    title="sees a rise of 1.5 deviations within 14 days on average",
+    hint="One such day is nothing remarkable; ten in a row are. Add up evidence over days, and "
+    "let it fade when a day is normal.",
+    section="foundations/introduction#monitor",
+)
+def rings_soon_after_a_step(student, rng):
+    _mean_delay(student, rng, _step(1.5), 14)
+
+
+@check(
+    task="alarm",
+    points=10,
+    title="sees a slow rise, and only a rise, in any unit",
+    hint="Errors that fall are good news. Divide by the spread of the calm days, so that minutes "
+    "and euros look alike.",
+    section="foundations/introduction#monitor",
+)
+def rings_for_what_gets_worse(student, rng):
+    _mean_delay(student, rng, lambda age: 0.1 * (age + 1), 21)
+    better = _worlds(rng, [_step(-3.0)] * 10)
+    rang = sum(day < DAYS for day in _first_rings(student, *better, [0] * 10))
+    if rang > 3:
+        raise Wrong(f"{rang} of 10 services rang after their error had fallen")
+
+
+def _step(deviations):
+    return lambda age: deviations + 0.0 * age
+
+
+def _worlds(rng, changes):
+    """Level and spread of each service, its noise (services, days), and how it changes."""
+    units = np.exp(rng.uniform(-3, 5, (len(changes), 1)))
+    level, spread = units * rng.uniform(2, 20, (len(changes), 1)), units
+    return level, spread, rng.standard_normal((len(changes), CALM + DAYS)), changes
+
+
+def _first_rings(student, level, spread, noise, changes, starts):
+    """The day on which each service rings first; DAYS if it never does."""
+    for row, change, start in zip(noise, changes, starts, strict=True):
+        row[CALM + start :] += change(np.arange(DAYS - start))
+    errors, first = level + spread * noise, np.full(len(changes), DAYS)
+    for day in range(DAYS):
+        asked = np.flatnonzero(first == DAYS)
+        if not len(asked):
+            break
+        past = np.ascontiguousarray(errors[asked, : CALM + day + 1])
+        answers = typed(student.run("rings_today", past, CALM), list[bool], "the answers of rings")
+        if len(answers) != len(asked):
+            raise Wrong(f"expected {len(asked)} answers of rings, got {len(answers)}")
+        first[asked[answers]] = day
+    return first.tolist()
+
+
+def _mean_delay(student, rng, change, allowed):
+    starts = rng.integers(0, 15, 40)
+    days = _first_rings(student, *_worlds(rng, [change] * 40), starts)
+    delays = [day - start for day, start in zip(days, starts, strict=True) if day >= start]
+    if len(delays) < 30:
+        raise Wrong(f"{40 - len(delays)} of 40 services rang before anything had changed")
+    mean = float(np.mean(delays))
+    if mean > allowed:
+        raise Wrong(f"expected an alarm within {allowed} days on average, got {mean:.1f}")
+
+
+# The review: its form, not its opinion.
+
+WORDS = {"problem": 25, "metric": 15, "idea": 25, "evidence": 30, "limits": 25}  # at least
+VERDICTS = ("strong reject", "weak reject", "weak accept", "strong accept")
+ROLES = ("advocate", "critic", "neutral")
+READ = "foundations/introduction#how-to-read-and-review-a-systems-paper"
+CITED = re.compile(r"(fig|tab|sec|§)[a-z]*[.~ \u00a0]*(\d+(?:\.\d+)*)", re.IGNORECASE)
+
+
+@check(
+    task="review",
+    points=10,
+    title="says which paper, and fills every field in words of its own",
+    hint="Each field has a least number of words, in the comment above it.",
+    section=READ,
+)
+def review_is_complete(student, rng):
+    review = _review(student)
+    for name in ("title", "authors"):
+        _enough(name, _field(review, name, str), 1)
+    if not 1940 <= _field(review, "year", int) <= 2100:
+        raise Wrong(f"year should be the year of the paper, got {review['year']}")
+    texts = {name: _field(review, name, str) for name in WORDS}
+    for name, least in WORDS.items():
+        _enough(name, texts[name], least)
+    if len(set(texts.values())) < len(texts):
+        raise Wrong("two fields have the same text; each asks something else")
+
+
+@check(
+    task="review",
+    points=8,
+    title="its evidence points at figures, tables or sections",
+    hint='Write "Figure 9", "Table 3" or "Section 5.1", each with its own word and number.',
+    section=READ,
+)
+def review_cites_evidence(student, rng):
+    text = _field(_review(student), "evidence", str)
+    cited = {(kind.lower(), number) for kind, number in CITED.findall(text)}
+    if len(cited) < 2:
+        raise Wrong(f"evidence should cite at least 2 figures, tables or sections; it has {cited}")
+
+
+@check(
+    task="review",
+    points=7,
+    title="takes a role, asks questions, and gives a verdict with a reason",
+    hint="The scale and the roles stand in the comments of review.toml; a question ends with ?",
+    section=READ,
+)
+def review_takes_a_stand(student, rng):
+    review = _review(student)
+    for name, choices in (("role", ROLES), ("verdict", VERDICTS)):
+        if _field(review, name, str).strip().lower() not in choices:
+            raise Wrong(f"{name} should be one of {', '.join(choices)}; got {review[name]!r:.60}")
+    _enough("reason", _field(review, "reason", str), 20)
+    questions = [q for q in _field(review, "questions", list) if _is_question(q)]
+    if len(set(questions)) < 2:
+        return Score(0.5, "questions should hold at least 2 of 6 words or more that end with ?")
+    return None
+
+
+def _review(student) -> dict[str, Any]:
+    try:
+        return tomllib.loads(student.text("review.toml"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Wrong(f"review.toml cannot be read as TOML: {error}") from None
+
+
+def _field(review, name, kind):
+    if name not in review:
+        raise Wrong(f"review.toml should have a field {name}; it has {', '.join(review)[:200]}")
+    return typed(review[name], kind, name) if kind is not list else _as_list(review[name], name)
+
+
+def _as_list(value, name):
+    if type(value) is not list:
+        raise Wrong(f"{name} should be a list in [ ], got {value!r:.60}")
+    return value
+
+
+def _enough(name, text, least):
+    words = re.findall(r"\w[\w'’-]*", text.lower())
+    if len(words) < least:
+        raise Wrong(f"{name} should have at least {least} words, got {len(words)}")
+    if len(set(words)) < least / 2:
+        raise Wrong(f"{name} repeats {len(set(words))} words; say it in sentences")
+
+
+def _is_question(text):
+    return isinstance(text, str) and text.rstrip().endswith("?") and len(text.split()) >= 6
