@@ -7,7 +7,7 @@ functions nest (``grad(grad(f))``), and the higher derivatives cost no new rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +112,7 @@ def checkpoint(f: Function, *inputs: Any) -> Tensor:
     behind = topological_order(y, known=starts) if y.requires_grad else []
     captured = tuple(node for node in behind if node.rule is None)
     rule = _Recompute(f, captured, y.data)
-    return cast(Tensor, apply(rule, Tensor, (*nodes, *captured), ()))
+    return apply(rule, Tensor, (*nodes, *captured), ())
 
 
 class _Recompute(Rule):
@@ -140,7 +140,7 @@ class _Recompute(Rule):
 def _marked(x: Any) -> Tensor:
     """A node equal to x that needs a gradient, and ends the walk that asks for it."""
     if isinstance(x, Tensor) and x.requires_grad:
-        return cast(Tensor, apply(_mark, Tensor, (x,), ()))
+        return apply(_mark, Tensor, (x,), ())
     data = np.asarray(x.data if isinstance(x, Tensor) else x)
     return Tensor(data, requires_grad=np.issubdtype(data.dtype, np.floating))
 

@@ -6,12 +6,12 @@ Names, argument order and results follow ``torch.nn.functional``.
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mlsys.foundations.autodiff import rules
-from mlsys.foundations.autodiff.graph import Array, Rule
+from mlsys.foundations.autodiff.graph import Array, Rule, apply
 from mlsys.foundations.autodiff.tensor import Tensor
 from mlsys.foundations.autodiff.windows import Window
 
@@ -19,7 +19,7 @@ from mlsys.foundations.autodiff.windows import Window
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     """x W^T + b. x: (..., inputs); weight: (outputs, inputs); bias: (outputs,) or None."""
     if bias is None:
-        return Tensor.lift(x) @ Tensor.lift(weight).T
+        return _call(rules.matmul_nt, x, weight)
     return _call(rules.linear, x, weight, bias)
 
 
@@ -28,7 +28,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
 
     logits: (n, classes); labels: (n,) integers from 0 to classes - 1. Raises ShapeError otherwise.
     """
-    return _call(rules.cross_entropy, logits, static=(_integers("cross_entropy", labels),))
+    return _call(rules.cross_entropy, logits, static=(_integers("cross_entropy", labels), []))
 
 
 def embedding(ids: Any, weight: Any) -> Tensor:
@@ -41,7 +41,7 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:
 
     weight, bias: (d,). Source: Ba, Kiros & Hinton, "Layer normalization", arXiv 1607.06450.
     """
-    normal = _call(rules.normalize, x, static=(eps,))
+    normal = _call(rules.normalize, x, static=(eps, []))
     return normal * Tensor.lift(weight) + Tensor.lift(bias)
 
 
@@ -60,7 +60,7 @@ def conv2d(x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int 
     k, _, kh, kw = kernels.shape
     window = Window(kh, kw, stride, padding)
     columns = _call(rules.unfold, x, static=(window,))  # (n, c kh kw, down * across)
-    y = kernels.reshape(k, c * kh * kw) @ columns  # (n, k, down * across)
+    y = _call(rules.filter_, kernels.reshape(k, c * kh * kw), columns)  # (n, k, down * across)
     if bias is not None:
         y = y + Tensor.lift(bias).reshape(k, 1)
     return y.reshape(n, k, *window.places(h, w))
@@ -94,15 +94,18 @@ def attention(q: Any, k: Any, v: Any, causal: bool = False) -> Tensor:
     (T, d), S = q.shape[-2:], k.shape[-2]
     if causal and T > S:
         raise ValueError(f"attention: {T} queries, {S} keys: the first queries would see no key")
-    mask = np.tri(T, S, S - T, dtype=bool) if causal else None
-    scores = Tensor.lift(q) @ k.swapaxes(-1, -2)  # (..., T, S)
-    weights = _call(rules.masked_softmax, scores, static=(1 / math.sqrt(d), mask))
-    return weights @ Tensor.lift(v)
+    # Keys down, queries across: NumPy reduces over a short last axis much more slowly than over
+    # the one before it.
+    hidden = np.tri(S, T, T - S - 1, dtype=bool)  # key s is hidden from query t if s > t + S - T
+    mask = np.where(hidden, np.float32(-np.inf), np.float32(0)) if causal else None
+    scores = _call(rules.matmul_nt, k, Tensor.lift(q) * (1 / math.sqrt(d)))  # (..., S, T)
+    weights = _call(rules.softmax, scores, static=(-2, mask))
+    return _call(rules.matmul_tn, weights, v)  # (..., T, e)
 
 
 def _call(rule: Rule, *inputs: Any, static: tuple[Any, ...] = ()) -> Tensor:
-    """The rule on inputs of which some may be plain arrays."""
-    return cast(Tensor, rule(*map(Tensor.lift, inputs), static=static))
+    """The rule on inputs of which some may be plain arrays; the result is a Tensor all the same."""
+    return apply(rule, Tensor, tuple([Tensor.lift(x) for x in inputs]), static)
 
 
 def _integers(name: str, values: Any) -> Array:

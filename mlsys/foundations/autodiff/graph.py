@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class GraphError(RuntimeError):
 
 
 class Freed:
-    """Stands where the inputs of a node were until its graph was freed; following it is an error."""
+    """Stands where a node's inputs were before its graph was freed; following it is an error."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -116,7 +116,10 @@ class Node:
         return node
 
 
-def apply(rule: Rule, kind: type[Node], inputs: tuple[Node, ...], static: tuple[Any, ...]) -> Node:
+N = TypeVar("N", bound=Node)
+
+
+def apply(rule: Rule, kind: type[N], inputs: tuple[Node, ...], static: tuple[Any, ...]) -> N:
     """Compute ``rule`` on the inputs' data; record it if an input needs a gradient.
 
     kind: the class of the node to make. Raises ShapeError when the rule refuses the inputs.
@@ -127,10 +130,11 @@ def apply(rule: Rule, kind: type[Node], inputs: tuple[Node, ...], static: tuple[
     except (ValueError, TypeError, IndexError) as error:
         raise refusal(rule, inputs, static, error) from error
     out.grad = None
-    if is_recording() and any(x.requires_grad for x in inputs):
-        out.requires_grad, out.rule, out.inputs, out.static = True, rule, inputs, static
-    else:
-        out.requires_grad, out.rule, out.inputs, out.static = False, None, (), ()
+    for x in inputs:
+        if x.requires_grad and is_recording():
+            out.requires_grad, out.rule, out.inputs, out.static = True, rule, inputs, static
+            return out
+    out.requires_grad, out.rule, out.inputs, out.static = False, None, (), ()
     return out
 
 

@@ -50,12 +50,25 @@ def gelu(x: Array) -> Array:
     return y
 
 
-def softmax(x: Array, axis: int) -> Array:
-    """exp(x) / sum(exp(x)) along the axis, shifted so that the largest exponent is 0."""
-    y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+def softmax(x: Array, axis: int, mask: Array | None) -> Array:
+    """exp(x + mask) / sum(exp(x + mask)) along the axis, shifted so that the largest exponent is 0.
+
+    mask: None, or 0 where x counts and -inf where it does not, of a shape that broadcasts to x's.
+    """
+    y = np.array(x) if mask is None else np.asarray(x + mask)
+    y -= np.maximum.reduce(y, axis=axis, keepdims=True)
     np.exp(y, out=y)
     y /= np.add.reduce(y, axis=axis, keepdims=True)
     return y
+
+
+def softmax_pull(g: Array, y: Array, axis: int) -> Array:
+    """The gradient through y = softmax(x): (g - <g, y>) y along the axis."""
+    d = np.asarray(g * y)
+    inner = np.add.reduce(d, axis=axis, keepdims=True)
+    np.subtract(g, inner, out=d)
+    d *= y
+    return d
 
 
 def log_softmax(x: Array, axis: int) -> Array:
@@ -65,31 +78,30 @@ def log_softmax(x: Array, axis: int) -> Array:
     return y
 
 
-def masked_softmax(x: Array, scale: float, mask: Array | None) -> Array:
-    """softmax(scale * x) along the last axis, over the places where mask is True; 0 elsewhere."""
-    y = np.asarray(x * x.dtype.type(scale))
-    if mask is not None:
-        np.putmask(y, np.broadcast_to(~mask, y.shape), -np.inf)
-    y -= np.maximum.reduce(y, axis=-1, keepdims=True)
-    np.exp(y, out=y)
-    y /= np.add.reduce(y, axis=-1, keepdims=True)
-    return y
+def cross_entropy(x: Array, labels: Array, saved: list[Array]) -> Array:
+    """Mean over the rows of -log softmax(x)[label]. x: (n, classes); labels: (n,) integers.
+
+    saved: receives softmax(x), which the derivative needs and which is at hand here.
+    """
+    n, _ = x.shape
+    if labels.shape != (n,) or (n and np.minimum.reduce(labels) < 0):
+        raise ValueError(f"logits {x.shape}, labels {labels.shape} from {labels.min(initial=0)}")
+    p = x - np.maximum.reduce(x, axis=1, keepdims=True)
+    picked = p[np.arange(n), labels]
+    np.exp(p, out=p)
+    total = np.add.reduce(p, axis=1)
+    p /= total[:, None]
+    saved[:] = [p]
+    return np.add.reduce(np.log(total) - picked) / n  # type: ignore[no-any-return]
 
 
-def cross_entropy(x: Array, labels: Array) -> Array:
-    """Mean over the rows of -log softmax(x)[label]. x: (n, classes); labels: (n,) integers."""
-    if x.ndim != 2 or labels.shape != x.shape[:1]:
-        raise ValueError(f"logits {x.shape}, labels {labels.shape}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < x.shape[1]:
-        raise ValueError(f"labels run from {labels.min()} to {labels.max()}")
-    picked = log_softmax(x, -1)[np.arange(len(labels)), labels]
-    return np.asarray(-np.add.reduce(picked) / len(labels))
-
-
-def normalize(x: Array, eps: float) -> Array:
-    """(x - mean) / sqrt(variance + eps) along the last axis."""
-    y = np.asarray(x - np.add.reduce(x, -1, keepdims=True) / x.shape[-1])
-    y *= (np.vecdot(y, y)[..., None] / x.shape[-1] + eps) ** -0.5
+def normalize(x: Array, eps: float, saved: list[Array]) -> Array:
+    """(x - mean) / sqrt(variance + eps) along the last axis; saved: receives 1 / sqrt(...)."""
+    n = x.shape[-1]
+    y = np.asarray(x - np.add.reduce(x, -1, keepdims=True) / n)
+    scale = (np.vecdot(y, y)[..., None] / n + eps) ** -0.5
+    saved[:] = [scale]
+    y *= scale
     return y
 
 
@@ -139,7 +151,7 @@ def add_rows(g: Array, ids: Array, n: int) -> Array:
 
 def rows(x: Value) -> Value:
     """x as a matrix: the leading axes become one."""
-    return x.reshape(-1, x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def restored(g: Value, x: Value, axis: Axis, keepdims: bool) -> Value:
@@ -171,6 +183,16 @@ def gelu_slope(x: Value) -> Value:
     return 0.5 * (1 + t) + (0.5 * _GELU_SLOPE) * bend
 
 
+def cross_entropy_vjp(g: Value, y: Value, x: Value, labels: Array, saved: list[Array]) -> Value:
+    """(softmax(x) - one_hot(labels)) g / n; the softmax is the saved one while x is an array."""
+    scale = g / len(labels)
+    if not isinstance(x, np.ndarray):
+        return (x.softmax(-1) - one_hot(labels, x)) * scale
+    d = saved[0] * scale
+    d[np.arange(len(labels)), labels] -= scale
+    return d
+
+
 def one_hot(labels: Array, x: Value) -> Array:
     """Zeros like x (n, classes) with a 1 at each row's label."""
     out = np.zeros(x.shape, x.dtype)
@@ -178,10 +200,13 @@ def one_hot(labels: Array, x: Value) -> Array:
     return out
 
 
-def normalize_vjp(g: Value, y: Value, x: Value, eps: float) -> Value:
+def normalize_vjp(g: Value, y: Value, x: Value, eps: float, saved: list[Array]) -> Value:
     """Gradient through normalize: what is left of g without its mean and its part along y."""
-    centred = x - x.mean(-1, keepdims=True)
-    scale = ((centred * centred).mean(-1, keepdims=True) + eps) ** -0.5
+    if isinstance(x, np.ndarray):
+        scale: Value = saved[0]
+    else:
+        centred = x - x.mean(-1, keepdims=True)
+        scale = ((centred * centred).mean(-1, keepdims=True) + eps) ** -0.5
     return (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) * scale
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from mlsys.foundations.autodiff.graph import Array, Node, Rule, Value
 
-
 _data = attrgetter("data")
 
 
@@ -35,8 +34,11 @@ def topological_order(output: Node, known: Iterable[Node] = ()) -> list[Node]:
             order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in seen:
             seen.add(node)
-            stack += node, None
-            stack += [x for x in node.inputs if x.requires_grad and x not in seen]
+            stack.append(node)
+            stack.append(None)
+            for x in node.inputs:
+                if x.requires_grad and x not in seen:
+                    stack.append(x)
     return order
 
 
@@ -103,10 +105,18 @@ def walk_arrays(order: list[Node], free: bool) -> None:
                 if piece.shape != b_data.shape:
                     piece = unbroadcast(piece, b_data.shape)
                 b.grad = piece if b.grad is None else b.grad + piece
+        elif type(rule) is Rule:
+            values = [x.data for x in node.inputs]
+            for x, vjp in zip(node.inputs, rule.vjps, strict=True):
+                if x.requires_grad:
+                    piece = vjp(g, node.data, *values, *node.static)
+                    if piece.shape != x.data.shape:
+                        piece = unbroadcast(piece, x.data.shape)
+                    x.grad = piece if x.grad is None else x.grad + piece
         else:
             pull_back(node, rule, g, _data)
         if free:
-            node.inputs = rule.freed
+            node.inputs, node.static = rule.freed, ()
 
 
 def backward(output: Node, seed: Value, retain_graph: bool, create_graph: bool) -> None:

@@ -91,8 +91,16 @@ max_ = Rule(
 softmax = Rule(
     "softmax",
     kernels.softmax,
-    lambda g, y, x, axis: (g - (g * y).sum(axis, keepdims=True)) * y,
-    expects="an axis that the array has",
+    lambda g, y, x, axis, mask: softmax_pull(g, y, static=(axis,)),
+    expects="an axis that the array has, and a mask that broadcasts to it",
+)
+softmax_pull: Rule = Rule(
+    "softmax_pull",  # an operator of its own, so that it may compute in place; symmetric in g
+    kernels.softmax_pull,
+    lambda h, d, g, y, axis: softmax_pull(h, y, static=(axis,)),
+    lambda h, d, g, y, axis: (
+        h * (g - (g * y).sum(axis, keepdims=True)) - g * (h * y).sum(axis, keepdims=True)
+    ),
 )
 log_softmax = Rule(
     "log_softmax",
@@ -103,16 +111,8 @@ log_softmax = Rule(
 cross_entropy = Rule(
     "cross_entropy",
     kernels.cross_entropy,
-    lambda g, y, x, labels: (
-        (softmax(x, static=(-1,)) - kernels.one_hot(labels, x)) * (g / len(labels))
-    ),
-    expects="logits of shape (n, classes) and n integer labels below classes",
-)
-masked_softmax = Rule(
-    "masked_softmax",
-    kernels.masked_softmax,
-    lambda g, y, x, scale, mask: (g - (g * y).sum(-1, keepdims=True)) * (y * scale),
-    expects="scores (..., queries, keys) and a mask that broadcasts to them",
+    kernels.cross_entropy_vjp,
+    expects="logits of shape (n, classes) and n integer labels from 0 to classes - 1",
 )
 normalize = Rule(
     "normalize",
@@ -123,20 +123,42 @@ normalize = Rule(
 
 # ---------------------------------------------------------------- linear algebra
 
+# Three products. The derivatives of each are among the three, so none ever copies a transpose.
 matmul = Rule(
     "matmul",
     np.matmul,
-    lambda g, y, a, b: g @ b.swapaxes(-1, -2),
-    lambda g, y, a, b: a.swapaxes(-1, -2) @ g,
+    lambda g, y, a, b: matmul_nt(g, b),
+    lambda g, y, a, b: matmul_tn(a, g),
     expects="(..., n, k) @ (..., k, m)",
 )
+matmul_nt: Rule = Rule(
+    "matmul_nt",  # a b^T
+    lambda a, b: np.matmul(a, b.swapaxes(-1, -2)),
+    lambda g, y, a, b: g @ b,
+    lambda g, y, a, b: matmul_tn(g, a),
+    expects="(..., n, k) and (..., m, k)",
+)
+matmul_tn: Rule = Rule(
+    "matmul_tn",  # a^T b
+    lambda a, b: np.matmul(a.swapaxes(-1, -2), b),
+    lambda g, y, a, b: matmul_nt(b, g),
+    lambda g, y, a, b: a @ g,
+    expects="(..., k, n) and (..., k, m)",
+)
 linear = Rule(
-    "linear",  # y = x W^T + b: the layer itself, without the transpose and the sum as nodes
+    "linear",  # x W^T + b, the layer itself: one node, and the sum written into the product
     kernels.linear,
     lambda g, y, x, W, b: g @ W,
-    lambda g, y, x, W, b: rows(g).swapaxes(0, 1) @ rows(x),
-    lambda g, y, x, W, b: rows(g).sum(0),
+    lambda g, y, x, W, b: matmul_tn(rows(g), rows(x)),
+    lambda g, y, x, W, b: np.add.reduce(rows(g), 0),
     expects="x of shape (..., inputs), weight (outputs, inputs), bias (outputs,)",
+)
+filter_ = Rule(
+    "filter",  # W applied to the columns of each image; its gradient sums over the images
+    np.matmul,
+    lambda g, y, W, columns: matmul_nt(columns, g).sum(0).swapaxes(0, 1),
+    lambda g, y, W, columns: matmul_tn(W, g),
+    expects="kernels (k, c kh kw) and columns (n, c kh kw, places)",
 )
 
 # ---------------------------------------------------------------- the same numbers in another shape

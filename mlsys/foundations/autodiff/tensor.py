@@ -7,7 +7,7 @@ methods with its rule already looked up; all others go through ``Rule.__call__``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -61,10 +61,15 @@ def _binary(rule: Rule, reflected: bool = False) -> Callable[[Tensor, Any], Tens
         except (ValueError, TypeError) as error:
             raise refusal(rule, (a, b), (), error) from error
         out.grad = None
+        out.static = ()
         if (a.requires_grad or b.requires_grad) and is_recording():
-            out.requires_grad, out.rule, out.inputs, out.static = True, rule, (a, b), ()
+            out.requires_grad = True
+            out.rule = rule
+            out.inputs = (a, b)
         else:
-            out.requires_grad, out.rule, out.inputs, out.static = False, None, (), ()
+            out.requires_grad = False
+            out.rule = None
+            out.inputs = ()
         return out
 
     return operator
@@ -213,7 +218,7 @@ class Tensor(Node):
 
     def softmax(self, axis: int = -1) -> Tensor:
         """exp(x) / sum(exp(x)) along the axis."""
-        return _record(rules.softmax, self, static=(axis,))
+        return _record(rules.softmax, self, static=(axis, None))
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """log(softmax(x)) along the axis, computed without underflow."""
@@ -247,10 +252,11 @@ class Tensor(Node):
 
     # ------------------------------------------------------------ as an array
 
-    shape = property(lambda self: np.shape(self.data), doc="Length of each axis.")
-    ndim = property(lambda self: np.ndim(self.data), doc="Number of axes.")
-    size = property(lambda self: np.size(self.data), doc="Number of elements.")
-    dtype = property(lambda self: np.asarray(self.data).dtype, doc="Type of the elements.")
+    # A constant's data may be a Python number, which has none of these attributes.
+    shape = property(lambda self: getattr(self.data, "shape", ()), doc="Length of each axis.")
+    ndim = property(lambda self: getattr(self.data, "ndim", 0), doc="Number of axes.")
+    size = property(lambda self: getattr(self.data, "size", 1), doc="Number of elements.")
+    dtype = property(lambda self: np.result_type(self.data), doc="Type of the elements.")
 
     def __len__(self) -> int:
         return len(self.data)
@@ -305,6 +311,8 @@ class Tensor(Node):
             return getattr(ufunc, method)(*arrays, **options)
         if ufunc is np.matmul and method == "__call__" and not options:
             return Tensor.lift(inputs[0]) @ inputs[1]
+        if ufunc is np.add and method == "reduce":
+            return inputs[0].sum(*inputs[1:], **options)
         rule = _DIFFERENTIABLE.get(ufunc)
         if rule is None or method != "__call__" or options:
             raise _no_rule(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
@@ -318,7 +326,7 @@ class Tensor(Node):
 
 
 def _record(rule: Rule, *inputs: Tensor, static: tuple[Any, ...] = ()) -> Tensor:
-    return cast(Tensor, apply(rule, Tensor, inputs, static))
+    return apply(rule, Tensor, inputs, static)
 
 
 def _no_rule(name: str) -> TypeError:

@@ -23,6 +23,8 @@ import numpy as np
 
 from mlsys.foundations.autodiff.graph import Array
 
+_Block = tuple[slice, slice]
+
 
 class Window(NamedTuple):
     """A kernel's height and width in pixels, its stride, and the zeros padded on each side."""
@@ -43,48 +45,42 @@ class Window(NamedTuple):
             )
         return down, across
 
-    def blocks(self, down: int, across: int) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
-        """For each kernel position, the pixels under it at all places at once."""
+    def overlaps(self, h: int, w: int) -> Iterator[tuple[int, int, _Block, _Block]]:
+        """For each kernel position (i, j): the places where it lies inside the image, and the
+        pixels under it there. What lies outside is padding: zeros that nobody needs to store.
+        """
+        down, across = self.places(h, w)
         for i in range(self.height):
             for j in range(self.width):
-                yield (
-                    i,
-                    j,
-                    (
-                        slice(i, i + self.stride * down, self.stride),
-                        slice(j, j + self.stride * across, self.stride),
-                    ),
-                )
+                rows, under = self._inside(i, down, h)
+                columns, beside = self._inside(j, across, w)
+                yield i, j, (rows, columns), (under, beside)
+
+    def _inside(self, offset: int, places: int, length: int) -> tuple[slice, slice]:
+        """Along one axis: the places whose pixel at this offset exists, and those pixels."""
+        first = max(0, -(-(self.padding - offset) // self.stride))
+        last = min(places - 1, (length - 1 + self.padding - offset) // self.stride)
+        start = first * self.stride + offset - self.padding
+        stop = last * self.stride + offset - self.padding + 1
+        return slice(first, max(first, last + 1)), slice(start, max(start, stop), self.stride)
 
 
 def unfold(x: Array, window: Window) -> Array:
     """x: (n, c, h, w) -> columns (n, c * kh * kw, down * across)."""
     n, c, h, w = x.shape
     down, across = window.places(h, w)
-    padded = _pad(x, window.padding)
-    columns = np.empty((n, c, window.height, window.width, down, across), x.dtype)
-    for i, j, block in window.blocks(down, across):
-        columns[:, :, i, j] = padded[:, :, *block]
+    shape = (n, c, window.height, window.width, down, across)
+    columns = np.zeros(shape, x.dtype) if window.padding else np.empty(shape, x.dtype)
+    for i, j, places, pixels in window.overlaps(h, w):
+        columns[:, :, i, j, *places] = x[:, :, *pixels]
     return columns.reshape(n, c * window.height * window.width, down * across)
 
 
 def fold(columns: Array, shape: tuple[int, ...], window: Window) -> Array:
     """columns (n, c * kh * kw, down * across) -> (n, c, h, w): each pixel the sum of its copies."""
     n, c, h, w = shape
-    down, across = window.places(h, w)
-    p = window.padding
-    blocks = columns.reshape(n, c, window.height, window.width, down, across)
-    padded = np.zeros((n, c, h + 2 * p, w + 2 * p), columns.dtype)
-    for i, j, block in window.blocks(down, across):
-        padded[:, :, *block] += blocks[:, :, i, j]
-    return padded[:, :, p : p + h, p : p + w]
-
-
-def _pad(x: Array, p: int) -> Array:
-    """x with p zeros around each image."""
-    if p == 0:
-        return x
-    n, c, h, w = x.shape
-    padded = np.zeros((n, c, h + 2 * p, w + 2 * p), x.dtype)
-    padded[:, :, p : p + h, p : p + w] = x
-    return padded
+    blocks = columns.reshape(n, c, window.height, window.width, *window.places(h, w))
+    x = np.zeros(shape, columns.dtype)
+    for i, j, places, pixels in window.overlaps(h, w):
+        x[:, :, *pixels] += blocks[:, :, i, j, *places]
+    return x
