@@ -48,7 +48,7 @@ check: $(STAMP) ## format and lint (ruff), types (mypy), doctests, length of cod
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) --doctest-modules -q mlsys autograder
+	$(PYTEST) --doctest-modules -q mlsys autograder book/extension
 	$(BIN)/python tests/architecture/report.py
 
 format: $(STAMP) ## format the code
@@ -63,7 +63,8 @@ book-anew: $(STAMP)
 	$(BOOK)
 
 class: $(STAMP) ## grade the sample class of the autodiff lab
-	$(BIN)/autograder grade labs/sample_class --lab autodiff --out $(OUT)/class
+	$(BIN)/autograder sample $(OUT)/sample_class --lab autodiff
+	$(BIN)/autograder grade $(OUT)/sample_class --lab autodiff --out $(OUT)/class
 
 serve: $(STAMP) ## show the book at http://127.0.0.1:8000, rebuilt when a chapter changes
 	PYTHONPATH=book $(BIN)/python -m extension.serve --port $(PORT)
