@@ -167,9 +167,33 @@ def _is_import(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
+def starter_files(lab: Lab) -> dict[str, bytes]:
+    """All files of an untouched submission."""
+    extra = {name: (lab.folder / "files" / name).read_bytes() for name in lab.extra}
+    return {lab.file: starter_source(lab).encode(), **extra}
+
+
+def answer_files(lab: Lab, variant: Path | None = None) -> dict[str, bytes]:
+    """All files of the full answer, or of a variant of it.
+
+    A variant that ends in .py replaces definitions of the main file; another one replaces the
+    extra file of the same ending. Full answers of extra files are in the lab's folder ``answer``.
+    """
+    answer = {name: (lab.folder / "answer" / name).read_bytes() for name in lab.extra}
+    if variant is None or variant.suffix == ".py":
+        text = None if variant is None else variant.read_text(encoding="utf-8")
+        return {lab.file: answer_source(lab, text).encode(), **answer}
+    alike = [name for name in lab.extra if name.endswith(variant.suffix)]
+    if len(alike) != 1:
+        raise LabError(f"{variant} replaces none of {lab.extra}, or more than one")
+    answer[alike[0]] = variant.read_bytes()
+    return {lab.file: answer_source(lab).encode(), **answer}
+
+
 def variants(lab: Lab, kind: str) -> dict[str, Path]:
     """The files in the lab's folder ``wrong`` or ``right``, by name."""
-    return {path.stem: path for path in sorted((lab.folder / kind).glob("*.py"))}
+    files = [path for path in (lab.folder / kind).glob("*.*") if path.is_file()]
+    return {path.stem: path for path in sorted(files)}
 
 
 def first_comment(path: Path, key: str) -> list[str]:

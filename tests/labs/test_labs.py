@@ -9,16 +9,15 @@ and one that fails as it is loaded. Nonsense in the place of every reply must br
 import ast
 import math
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from autograder.checks import load_checks
-from autograder.grade import grade_source, run_check
+from autograder.grade import grade_files, run_check
 from autograder.lab import PACKAGE_ROOT, Lab, find_labs, load_lab
 from autograder.results import LabResult
-from autograder.starter import answer_source, first_comment, starter_source, variants
+from autograder.starter import answer_files, first_comment, starter_files, variants
 
 LABS = sorted(path.parent.name for path in PACKAGE_ROOT.glob("labs/*/lab.toml"))
 NONSENSE = [None, "text", True, -1, 10**400, math.nan, [], {}, [[None, "x"], 2.5], {"": None}]
@@ -31,14 +30,16 @@ def lab_called(name: str) -> Lab:
     return load_lab(PACKAGE_ROOT / "labs" / name)
 
 
-def variant_names(kind: str) -> Iterator[object]:
-    for name in LABS:
-        for stem in variants(lab_called(name), kind):
-            yield pytest.param(name, stem, id=f"{name}-{stem}")
+def variant_names(kind: str) -> list[object]:
+    return [
+        pytest.param(name, stem, id=f"{name}-{stem}")
+        for name in LABS
+        for stem in variants(lab_called(name), kind)
+    ]
 
 
-def graded(name: str, source: str, what: str) -> LabResult:
-    result = grade_source(lab_called(name), source)
+def graded(name: str, files: dict[str, bytes], what: str) -> LabResult:
+    result = grade_files(lab_called(name), files)
     print(f"{name}: {what}: {result.score:g} of {result.points} in {result.seconds:.2f} s")
     return result
 
@@ -54,7 +55,7 @@ def lost(result: LabResult) -> dict[str, str]:
 @each_lab
 def test_points_sum_to_100_and_half_of_them_are_for_extensions(name):
     lab, checks = lab_called(name), load_checks(lab_called(name))
-    extensions = {task.name for task in lab.tasks if task.extend}
+    extensions = {task.name for task in lab.tasks if not task.rebuild}
     assert sum(check.points for check in checks) == 100
     assert sum(check.points for check in checks if check.task in extensions) >= 50
 
@@ -99,13 +100,13 @@ def test_the_handout_names_every_function_to_write(name):
 
 @each_lab
 def test_the_full_answer_earns_everything(name):
-    result = graded(name, answer_source(lab_called(name)), "full answer")
+    result = graded(name, answer_files(lab_called(name)), "full answer")
     assert not lost(result)
 
 
 @each_lab
 def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name):
-    result = graded(name, starter_source(lab_called(name)), "starter")
+    result = graded(name, starter_files(lab_called(name)), "starter")
     assert result.problem is None
     assert not [check.name for check in result.checks if check.score]
     assert not [check.name for check in result.checks if not check.message]
@@ -113,8 +114,9 @@ def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name):
 
 @each_lab
 def test_a_file_that_raises_as_it_is_loaded_earns_nothing(name):
-    source = answer_source(lab_called(name)) + "\nraise RuntimeError('canary')\n"
-    result = graded(name, source, "canary")
+    files = answer_files(lab_called(name))
+    files[lab_called(name).file] += b"\nraise RuntimeError('canary')\n"
+    result = graded(name, files, "canary")
     assert result.score == 0
     assert "canary" in (result.problem or "")
 
@@ -143,7 +145,7 @@ def test_a_wrong_answer_loses_exactly_the_checks_it_names(name, stem):
     named = set(first_comment(path, "loses"))
     assert named, f"{path} should begin with '# loses: a_check, another'"
     assert first_comment(path, "why"), f"{path} should say '# why: ...'"
-    result = graded(name, answer_source(lab, path.read_text(encoding="utf-8")), f"wrong/{stem}")
+    result = graded(name, answer_files(lab, path), f"wrong/{stem}")
     assert set(lost(result)) == named, f"lost: {lost(result)}"
     assert not result.broken, lost(result)
 
@@ -154,7 +156,7 @@ def test_a_right_answer_built_differently_keeps_everything(name, stem):
     path = variants(lab, "right")[stem]
     assert first_comment(path, "keeps") == ["all"], f"{path} should begin with '# keeps: all'"
     assert first_comment(path, "how"), f"{path} should say '# how: ...'"
-    result = graded(name, answer_source(lab, path.read_text(encoding="utf-8")), f"right/{stem}")
+    result = graded(name, answer_files(lab, path), f"right/{stem}")
     assert not lost(result)
 
 
