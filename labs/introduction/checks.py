@@ -247,7 +247,8 @@ CITED = re.compile(r"(fig|tab|sec|§)[a-z]*[.~ \u00a0]*(\d+(?:\.\d+)*)", re.IGNO
 def review_is_complete(student, rng):
     review = _review(student)
     for name in ("title", "authors"):
-        _enough(name, _field(review, name, str), 1)
+        if not _field(review, name, str).strip():
+            raise Wrong(f"{name} is empty")
     if not 1940 <= _field(review, "year", int) <= 2100:
         raise Wrong(f"year should be the year of the paper, got {review['year']}")
     texts = {name: _field(review, name, str) for name in WORDS}
@@ -268,7 +269,8 @@ def review_cites_evidence(student, rng):
     text = _field(_review(student), "evidence", str)
     cited = {(kind.lower(), number) for kind, number in CITED.findall(text)}
     if len(cited) < 2:
-        raise Wrong(f"evidence should cite at least 2 figures, tables or sections; it has {cited}")
+        has = ", ".join(f"{kind} {number}" for kind, number in sorted(cited)) or "none"
+        raise Wrong(f"evidence should cite at least 2 figures, tables or sections; it has {has}")
 
 
 @check(
