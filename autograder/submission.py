@@ -63,7 +63,7 @@ class Submission:
 
 def read_submission(path: Path, lab: Lab) -> Submission:
     """Read one student's submission, whatever it is; what cannot be read has a ``problem``."""
-    student = _student_of(path)
+    student = _student_of(path, lab)
     try:
         files = _read(path, lab)
         manifest = _manifest(files.pop(MANIFEST, b"{}"))
@@ -140,9 +140,9 @@ def _manifest(data: bytes) -> dict[str, Any]:
     return {key: value for key, value in manifest.items() if isinstance(value, str)}
 
 
-def _student_of(path: Path) -> str:
-    """The name that a file or folder name suggests."""
-    return re.sub(r"\.(zip|py)$", "", path.name)
+def _student_of(path: Path, lab: Lab) -> str:
+    """The name that a file or folder name suggests: Ada for autodiff-Ada.zip."""
+    return re.sub(r"\.(zip|py)$", "", path.name).removeprefix(f"{lab.name}-")
 
 
 def write_archive(lab: Lab, files: dict[str, bytes], student: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -58,7 +59,19 @@ def _header(results: Sequence[LabResult], lab: Lab) -> str:
     )
     return (
         f'<header><p class="kicker">Class report</p><h1>{text(lab.title)}</h1>'
-        f'<p class="note">{line}</p>{warning if practice else ""}</header>'
+        f'<p class="note">{line}</p>{warning if practice else ""}{_namesakes(results)}</header>'
+    )
+
+
+def _namesakes(results: Sequence[LabResult]) -> str:
+    """A warning when several submissions give the same name: a student may write any name."""
+    times = Counter(result.student for result in results)
+    several = [f"<bdi>{text(name)}</bdi> ({n})" for name, n in times.items() if n > 1]
+    if not several:
+        return ""
+    return (
+        f'<p class="warning"><b>One name, several submissions:</b> {", ".join(several)}. The name'
+        " stands in the archive, where anybody can write any name: see whose they are.</p>"
     )
 
 

@@ -205,6 +205,12 @@ def test_practice_marks_are_called_practice_marks():
     assert "Practice marks" not in page([result("a", (1, 1, 1), key="course")], LAB)
 
 
+def test_a_name_that_is_given_twice_is_pointed_out():
+    twice = [result("Ada", (1, 1, 1)), result("Ada", (0, 0, 0), submission="sha256:other")]
+    assert "One name, several submissions" in page(twice, LAB)
+    assert "One name, several submissions" not in page(class_of(12), LAB)
+
+
 def test_headings_descend_one_level_at_a_time():
     levels = [
         int(tag[1])
