@@ -40,17 +40,35 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]
 WIDTH = 4.5  # inches: a phone shows a drawing at 4/5 of this, a desk at 5/4
 
 STYLE: dict[str, Any] = {
-    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-    "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
-    "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK,
-    "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "axes.axisbelow": True,
-    "axes.spines.top": False, "axes.spines.right": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
     "axes.prop_cycle": mpl.cycler(color=PALETTE, marker=MARKERS),
-    "font.size": 10.0, "axes.titlesize": 10.5, "axes.labelsize": 10.0, "legend.fontsize": 9.5,
-    "lines.linewidth": 2.0, "lines.markersize": 4.5,
-    "legend.frameon": False, "axes.titlelocation": "left",
-    "svg.fonttype": "path", "svg.hashsalt": "book", "figure.constrained_layout.use": True,
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10.0,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "axes.titlelocation": "left",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "book",
+    "figure.constrained_layout.use": True,
 }
 
 
@@ -131,8 +149,18 @@ def _box(
 ) -> None:
     (x, y), (w, h) = centre, half
     style = "round,pad=0,rounding_size=0.08"
-    ax.add_patch(FancyBboxPatch((x - w, y - h), 2 * w, 2 * h, boxstyle=style, mutation_aspect=1.0,
-                                facecolor="none", edgecolor=color, linewidth=1.6))
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - w, y - h),
+            2 * w,
+            2 * h,
+            boxstyle=style,
+            mutation_aspect=1.0,
+            facecolor="none",
+            edgecolor=color,
+            linewidth=1.6,
+        )
+    )
     ax.text(x, y, text, ha="center", va="center", color=INK, fontsize=9.5, linespacing=1.1)
 
 
@@ -146,12 +174,29 @@ def _arrow(
 ) -> None:
     tail = _border(place[start], halves[start], place[stop])
     head = _border(place[stop], halves[stop], place[start])
-    ax.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=11, color=MUTED,
-                                 linewidth=1.3, shrinkA=1, shrinkB=1))
+    ax.add_patch(
+        FancyArrowPatch(
+            tail,
+            head,
+            arrowstyle="-|>",
+            mutation_scale=11,
+            color=MUTED,
+            linewidth=1.3,
+            shrinkA=1,
+            shrinkB=1,
+        )
+    )
     middle = ((tail[0] + head[0]) / 2, (tail[1] + head[1]) / 2)
     if text:
-        ax.text(*middle, text, ha="center", va="center", color=INK, fontsize=9.0,
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
+        ax.text(
+            *middle,
+            text,
+            ha="center",
+            va="center",
+            color=INK,
+            fontsize=9.0,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
+        )
 
 
 def _border(

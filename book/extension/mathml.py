@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -21,13 +22,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The converter knows ``split`` and ``align*``; these mean the same once they are alone in a display.
-RENAMED = re.compile(
-    r"\\(begin|end)\{(?:aligned|alignedat|align|align\*|gather|gather\*|gathered)\}"
-)
+# The converter knows ``split``; these mean the same once they are alone in a display.
+RENAMED = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered|gather\*?)\}")
 UNWRAPPED = re.compile(r"\\(begin|end)\{equation\*?\}")
 # What the converter leaves behind where it did not understand: it does not raise.
 LEFTOVER = re.compile(r"<mi>(&|\\[^<]*)</mi>")
+
+# Where the converter marks an operator as an identifier, or leaves the spacing to a browser that
+# cannot know what was meant: (pattern, replacement), applied in this order.
+TIDIED = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"),  # \\sim
+        (r"<mi>(&#x(?:000B1|02026|0003A|027C2);|[:;])</mi>", r"<mo>\1</mo>"),
+        (r"<mi>(&#x(?:02308|0230A|027E8|0007B);)</mi>", r'<mo form="prefix">\1</mo>'),
+        (r"<mi>(&#x(?:02309|0230B|027E9|0007D);)</mi>", r'<mo form="postfix">\1</mo>'),
+        (
+            r"<m[io][^>]*>(&#x(?:0007C|02016);)</m[io]>",  # bars open and close with one sign
+            r'<mo stretchy="false" lspace="0.06em" rspace="0.06em">\1</mo>',
+        ),
+        (r"<mo>(&#x0002F;)</mo>", r'<mo lspace="0" rspace="0">\1</mo>'),
+        (r"<mrow><mo>(&#x0002C;)</mo></mrow>", r'<mo lspace="0" rspace="0">\1</mo>'),  # 1{,}000
+        (r"<mi>(&#x000[4-7][0-9A-F];)</mi>", r'<mi mathvariant="normal">\1</mi>'),  # \\mathrm{d}
+        (r"(<mi>[a-z]{2,}</mi>)(?=<mi>)", r'\1<mspace width="0.17em"/>'),  # log n
+        (r"(</mi>)(?=<mi>[a-z]{2,}</mi>)", r'\1<mspace width="0.17em"/>'),  # n log
+        (
+            r'<mo stretchy="true">&#x000AF;</mo></mover>',
+            '<mo stretchy="false">&#x000AF;</mo></mover>',
+        ),
+        (r"<mover>", '<mover accent="true">'),
+    )
+]
+
+NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
+WITH_LIMITS = {"max", "min", "lim", "sup", "inf", "\u22c3", "\u22c2"}
 
 
 def prepare(latex: str) -> str:
@@ -37,6 +65,7 @@ def prepare(latex: str) -> str:
     '\\\\begin{split} a &= b \\\\end{split}'
     """
     latex = UNWRAPPED.sub("", RENAMED.sub(r"\\\1{split}", latex)).strip()
+    latex = re.sub(r"\\label\{[^}]*\}", "", latex).replace(r"\arg", r"\operatorname{arg}")
     if r"\\" in latex and r"\begin" not in latex:
         latex = rf"\begin{{split}} {latex} \end{{split}}"
     return latex
@@ -47,8 +76,26 @@ def to_mathml(latex: str, *, display: bool) -> str:
     math = convert(prepare(latex), display="block" if display else "inline")
     if found := LEFTOVER.search(math):
         raise ValueError(f"{found[1]} is not known to the converter")
+    for pattern, replacement in TIDIED:
+        math = pattern.sub(replacement, math)
+    if display:
+        math = with_limits(math)
     label = html.escape(re.sub(r"\s+", " ", latex).strip(), quote=True)
     return math.replace("<math ", f'<math alttext="{label}" ', 1)
+
+
+def with_limits(math: str) -> str:
+    """In a display, what stands beside max, min and lim goes below them.
+
+    >>> with_limits("<math><msub><mo>max</mo><mi>i</mi></msub></math>")
+    '<math><munder><mo>max</mo><mi>i</mi></munder></math>'
+    """
+    tree = ElementTree.fromstring(math.replace(NAMESPACE, ""))
+    for node in tree.iter("msub"):
+        if node[0].text in WITH_LIMITS:
+            node.tag = "munder"
+    text = ElementTree.tostring(tree, encoding="unicode")
+    return text.replace("<math", f"<math{NAMESPACE}", 1) if NAMESPACE in math else text
 
 
 def rendered(translator: HTML5Translator, node: nodes.Element, *, display: bool) -> str:

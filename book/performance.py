@@ -1,0 +1,131 @@
+"""Draws the page ``appendix/performance`` from ``benchmarks/results/*.json``.
+
+A benchmark times ours and a peer in turn in one run, so a ratio compares like with like; the
+seconds themselves belong to the machine that is named beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import figures
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+ABSENT = "No result is recorded yet: `make bench` writes it."
+SIGNS = {True: "✓", False: "✗", None: ""}
+COLORS = {True: figures.PALETTE[2], False: figures.PALETTE[4], None: figures.PALETTE[5]}
+MARKS = {True: "o", False: "X", None: "s"}
+
+
+def report(chapter: str, results: Path = RESULTS) -> dict[str, Any] | None:
+    """The recorded benchmark of a chapter, or None."""
+    path = results / f"{chapter}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def rows(found: dict[str, Any] | None, groups: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of some groups, in the order of the file; all of them for no groups."""
+    return [r for r in (found or {}).get("rows", []) if not groups or r["group"] in groups]
+
+
+def ratios(found: dict[str, Any] | None, *groups: str) -> Figure:
+    """How many times faster ours is than each peer: a mark, its spread, and the target."""
+    cases = [(title, list(of)) for title, of in groupby(rows(found, groups), lambda r: r["title"])]
+    lines = sum(len(of) + 1 for _, of in cases)
+    fig, ax = figures.axes(height=0.7 + 0.23 * max(lines, 2))
+    ax.set_axis_off() if not cases else _draw(ax, cases)
+    return fig
+
+
+def _draw(ax: Any, cases: list[tuple[str, list[dict[str, Any]]]]) -> None:
+    ticks: list[tuple[int, str]] = []
+    place = 0
+    for title, of in cases:
+        ax.annotate(
+            title,
+            (0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -3),
+            textcoords="offset points",
+            fontsize=9,
+            color=figures.INK,
+        )
+        for row in of:
+            place += 1
+            _mark(ax, place, row)
+            ticks.append((place, row["peer_title"]))
+        place += 1
+    ax.axvline(1, color=figures.MUTED, linewidth=1.2)
+    ax.set_xscale("log")
+    ax.set_yticks([at for at, _ in ticks], [name for _, name in ticks], fontsize=9)
+    ax.set_ylim(place - 0.4, -0.7)
+    ax.grid(axis="y", visible=False)
+    low, high = ax.get_xlim()
+    ax.set_xticks(
+        values := [v for v in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= v <= high],
+        [f"{v:g}×" for v in values],
+    )
+    ax.minorticks_off()
+    figures.label(ax, x="time of the peer ÷ time of ours")
+
+
+def _mark(ax: Any, place: int, row: dict[str, Any]) -> None:
+    color = COLORS[row["holds"]]
+    ax.plot([row["ratio_low"], row["ratio_high"]], [place, place], color=color, marker="")
+    ax.plot([row["ratio"]], [place], color=color, marker=MARKS[row["holds"]], markersize=6)
+    if row["target"] is not None:
+        ax.plot([row["target"]], [place], color=figures.INK, marker="|", markersize=11)
+
+
+def table(found: dict[str, Any] | None, *groups: str) -> Markdown:
+    """The same numbers in words: a row for each case and peer."""
+    if not found:
+        return Markdown(ABSENT)
+    lines = ["| case | against | ours | ratio | target | |", "|---|---|--:|--:|--:|---|"]
+    lines += [
+        f"| {r['title']} | {r['peer_title']} {r['peer_version'] or ''} "
+        f"| {seconds(r['ours_seconds'])} | {r['ratio']:.2f} ({r['ratio_low']:.2f}–"
+        f"{r['ratio_high']:.2f}) | {r['target'] or '–'} | {SIGNS[r['holds']]} |"
+        for r in rows(found, groups)
+    ]
+    return Markdown("\n".join(lines))
+
+
+def conditions(found: dict[str, Any] | None) -> Markdown:
+    """Where, when and against what the race was run, and what is missing in it."""
+    return Markdown("\n".join(_conditions(found)) if found else ABSENT)
+
+
+def _conditions(found: dict[str, Any]) -> Iterator[str]:
+    m = found["machine"]
+    yield (
+        f"Run on {m['date'][:10]} with `{found['command']}` on {m['cpu']} ({m['cores']} cores, "
+        f"{m['memory_gib']:.0f} GiB), {m['system']}, Python {m['python']}, NumPy {m['numpy']} "
+        f"with {m['blas']}, PyTorch {m['torch'] or 'absent'}; one thread each. The load average "
+        f"was {m['load_before'][0]:.1f} before and {m['load_after'][0]:.1f} after.\n"
+    )
+    spreads = sorted({row["spread"] for row in found["rows"]})
+    yield f"In brackets and as bars: {', '.join(spreads)}.\n" if spreads else ""
+    for peer in found["peers"]:
+        if not peer["present"]:
+            yield f"- {peer['title']} was absent: {peer['note']}."
+    for gap in found["skipped"]:
+        yield f"- {gap['case']} against {gap['peer']} was not run: {gap['why']}."
+
+
+def seconds(value: float) -> str:
+    """A time with its unit.
+
+    >>> seconds(2.1e-06), seconds(0.0042), seconds(1.5)
+    ('2.1 µs', '4.2 ms', '1.5 s')
+    """
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
