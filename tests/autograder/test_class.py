@@ -3,18 +3,20 @@
 import ast
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
 
-from autograder.grade import PRACTICE, Grader
-from autograder.gradebook import write_csv
+from autograder.batch import grade_all
+from autograder.cli import autograder_app
+from autograder.grade import PRACTICE
 from autograder.lab import LabError, load_lab
-from autograder.report.page import page
-from autograder.sample import write_class
-from autograder.sandbox import Sandbox
+from autograder.results import LabResult
+from autograder.sample import HandedIn, write_class
 from autograder.starter import first_comment, variants
-from autograder.submission import read_submission
 
 FILES = {
     "book/chapters.toml": """
@@ -142,20 +144,25 @@ def handed_in(lab, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def graded(lab, handed_in):
-    """Who handed in what, with the result, by name of the work; nothing else may change on disk."""
-    before = snapshot(lab.root), snapshot(handed_in[0].archive.parent), sorted(os.listdir())
-    with Sandbox(lab) as sandbox:
-        results = grade_all(lab, sandbox, handed_in)
-        assert not processes_in(sandbox.stage.parent), "a student's program is still running"
-    after = snapshot(lab.root), snapshot(handed_in[0].archive.parent), sorted(os.listdir())
+def graded(lab, handed_in, tmp_path_factory):
+    """The class as ``autograder grade`` grades it; nothing but its folder may change on disk."""
+    scratch, out = tmp_path_factory.mktemp("scratch"), tmp_path_factory.mktemp("out")
+    places = lab.root, handed_in[0].archive.parent, scratch
+    before = [snapshot(place) for place in places], sorted(os.listdir())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(scratch))  # where sandboxes are made
+        results = grade_all(lab, [one.archive for one in handed_in], out, PRACTICE)
+        assert not processes_in(scratch), "a student's program is still running"
+    after = [snapshot(place) for place in places], sorted(os.listdir())
     assert after == before, "grading wrote where it should not"
-    return {one.work.name: (one, result) for one, result in zip(handed_in, results, strict=True)}
+    return Graded(out, {o.work.name: (o, r) for o, r in zip(handed_in, results, strict=True)})
 
 
-def grade_all(lab, sandbox, class_):
-    grader = Grader(lab, sandbox, PRACTICE)
-    return [grader.grade(read_submission(one.archive, lab)) for one in class_]
+class Graded(NamedTuple):
+    """The folder that was written, and by name of the work who handed it in and the result."""
+
+    out: Path
+    works: dict[str, tuple[HandedIn, LabResult]]
 
 
 def snapshot(folder):
@@ -177,7 +184,7 @@ def _read(path):
 
 
 def of_kind(graded, kind):
-    found = {name: result for name, (one, result) in graded.items() if one.work.kind == kind}
+    found = {name: result for name, (one, result) in graded.works.items() if one.work.kind == kind}
     assert found
     return found
 
@@ -193,8 +200,9 @@ def test_every_kind_of_work_is_handed_in_by_somebody_of_another_name(handed_in):
 
 
 def test_everybody_is_graded_on_everything_and_no_check_falls_over(graded):
-    for name, (one, result) in graded.items():
-        assert result.student == one.student or one.work.kind in ("broken", "hostile")
+    assert len(graded.works) == len(list(graded.out.glob("results/*.json")))
+    for name, (one, result) in graded.works.items():
+        assert result.student == one.student or one.work.kind == "broken"
         assert result.points == 100
         assert len(result.checks) == 3
         assert not result.broken, f"{name}: {[check.message for check in result.checks]}"
@@ -238,26 +246,24 @@ def test_what_attacks_say_is_kept_short(graded):
             assert len(check.message) + len(check.printed) < 5_000, name
 
 
-def test_marks_are_the_same_when_graded_again_in_another_order(lab, handed_in, graded):
+def test_marks_are_the_same_when_graded_again_in_another_order(lab, handed_in, graded, tmp_path):
     some = [one for one in handed_in if one.work.kind in ("right", "wrong", "partial")]
     some += [one for one in handed_in if one.work.name in ("exit_handlers", "forged_frames")]
-    with Sandbox(lab) as sandbox:
-        again = grade_all(lab, sandbox, some[::-1])[::-1]
-    for one, result in zip(some, again, strict=True):
-        first = graded[one.work.name][1]
+    again = grade_all(lab, [one.archive for one in some][::-1], tmp_path, PRACTICE, workers=1)
+    for one, result in zip(some[::-1], again, strict=True):
+        first = graded.works[one.work.name][1]
         assert [(c.score, c.reason, c.message) for c in result.checks] == [
             (c.score, c.reason, c.message) for c in first.checks
         ]
 
 
-def test_gradebook_and_page_take_the_whole_class(lab, graded, tmp_path):
-    results = [result for _, result in graded.values()]
-    write_csv(results, tmp_path / "gradebook.csv")
-    lines = (tmp_path / "gradebook.csv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == len(results) + 1
-    source = page(results, lab)
+def test_gradebook_and_page_take_the_whole_class(graded):
+    lines = (graded.out / "gradebook.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(graded.works) + 1
+    source = (graded.out / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in source and "<img" not in source
-    assert len(source.encode()) < 1_000_000
+    assert "alert(1)" in source  # it is there to be read
+    assert len(source) < 1_000_000
 
 
 def test_the_class_is_the_same_whenever_it_is_made(lab, handed_in, tmp_path):
@@ -273,6 +279,14 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(lab, tmp_path):
     with pytest.raises(LabError, match=r"holds thesis\.tex"):
         write_class(lab, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_command_writes_the_class_and_says_who_hands_in_what(lab, tmp_path, monkeypatch):
+    monkeypatch.chdir(lab.root)
+    done = CliRunner().invoke(autograder_app, ["sample", str(tmp_path / "class"), "--lab", "toy"])
+    assert done.exit_code == 0, done.output
+    assert "hostile  loop_without_end" in done.output
+    assert len(list((tmp_path / "class").glob("toy-*.zip"))) >= 30
 
 
 @pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
