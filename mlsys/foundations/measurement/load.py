@@ -3,7 +3,7 @@
 One server, first come, first served; a request starts when it has arrived and
 the one before it is done (Lindley, 1952). A tool that waits for each reply before it sends the
 next request sends nothing while the server stalls, so the requests that would
-have suffered are never made: coordinated omission (Tene, 2013). Times are virtual seconds
+have suffered are never made: coordinated omission (Tene, 2015). Times are virtual seconds
 computed from given arrivals and service times: nothing sleeps.
 """
 
@@ -112,8 +112,9 @@ def fill_omitted(measured: object, interval: float) -> Array:
     if not 0 < interval < np.inf:
         raise ValueError(f"interval: expected seconds > 0 between requests, got {interval}")
     samples = checked_samples(measured, "measured")
-    missed = [interval * np.arange(1, v // interval) for v in samples]  # v // interval - 1 of them
-    hidden = [v - late for v, late in zip(samples, missed, strict=True)]
+    slow = samples[samples >= 2 * interval]
+    missed = [interval * np.arange(1, v // interval) for v in slow]  # v // interval - 1 of them
+    hidden = [v - late for v, late in zip(slow, missed, strict=True)]
     return np.concatenate([samples, *hidden])
 
 

@@ -66,13 +66,13 @@ class Machine:
 
 
 def measure_machine(
-    name: str = "", side: int = 1024, elements: int = 1 << 24, clock: Clock = time.perf_counter
+    name: str = "", side: int = 768, elements: int = 1 << 24, clock: Clock = time.perf_counter
 ) -> Machine:
     """This machine, as NumPy sees it, in single precision. About a second.
 
     Peak: a (side, side) matrix product. Bandwidth: a sum a = b + c of arrays of ``elements``,
-    far larger than the caches, counted as two reads and one write (the STREAM
-    benchmark's rule). Of several repeats the fastest counts: a roof is what the machine can do.
+    too many for the caches, counted as two reads and one write (the STREAM benchmark's
+    rule). Of several repeats the fastest counts: a roof is what the machine can do.
     """
     x = np.ones((side, side), np.float32)
     product = np.empty_like(x)
@@ -86,8 +86,8 @@ def measure_machine(
 
 
 def fastest(work: Callable[[], object], clock: Clock) -> float:
-    """Seconds of the quickest of ten calls."""
-    return float(repeat(work, repeats=10, warmup=2, clock=clock).min())
+    """Seconds of the quickest of twenty calls."""
+    return float(repeat(work, repeats=20, warmup=2, clock=clock).min())
 
 
 def _checked(intensity: float) -> float:
