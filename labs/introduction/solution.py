@@ -32,6 +32,8 @@ class Orders:
 
 
 class Fault(Enum):
+    """What can be wrong with a column."""
+
     LENGTH = "length"
     TYPE = "type"
     MISSING = "missing"

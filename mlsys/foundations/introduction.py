@@ -73,6 +73,8 @@ def join(batches: Sequence[Orders]) -> Orders:
 
 
 class Fault(Enum):
+    """What can be wrong with a column."""
+
     LENGTH = "length"
     TYPE = "type"
     MISSING = "missing"
@@ -221,6 +223,8 @@ class Returned:
 
 
 class Retrain(Enum):
+    """When to train again."""
+
     NEVER = "never"
     ON_ALARM = "on alarm"
     DAILY = "daily"
