@@ -129,7 +129,10 @@ class _Recompute(Rule):
         """One more forward pass of f, recorded this time, and a walk of its own back through it."""
         starts = values[: len(values) - len(self.captured)]
         with recording(True):
-            marks: list[Node] = [_marked(x) for x in starts]
+            marks: list[Node] = [
+                _marked(x) if wants.requires_grad else Tensor(x)
+                for x, wants in zip(starts, node.inputs, strict=False)
+            ]
             again = self.f(*marks)
         ends = [*marks, *self.captured]
         wanted = [end for end, x in zip(ends, node.inputs, strict=True) if x.requires_grad]
@@ -141,8 +144,7 @@ def _marked(x: Any) -> Tensor:
     """A node equal to x that needs a gradient, and ends the walk that asks for it."""
     if isinstance(x, Tensor) and x.requires_grad:
         return apply(_mark, Tensor, (x,), ())
-    data = np.asarray(x.data if isinstance(x, Tensor) else x)
-    return Tensor(data, requires_grad=np.issubdtype(data.dtype, np.floating))
+    return Tensor(x, requires_grad=True)
 
 
 def _result(y: Any) -> Tensor:

@@ -157,10 +157,10 @@ class Tensor(Node):
     def __matmul__(self, other: Any) -> Tensor:
         """(..., n, k) @ (..., k, m); a vector counts as a matrix of one row or one column."""
         right: Tensor = Tensor.lift(other)
-        if self.ndim == 1:
-            return (self.reshape(1, -1) @ right)[..., 0, :]
         if right.ndim == 1:
             return (self @ right.reshape(-1, 1))[..., 0]
+        if self.ndim == 1:
+            return (self.reshape(1, -1) @ right)[..., 0, :]
         return self._matmul(right)
 
     def __rmatmul__(self, other: Any) -> Tensor:
@@ -300,7 +300,8 @@ class Tensor(Node):
     def __repr__(self) -> str:
         made = f", from={self.rule.name}" if self.rule else ""
         wants = ", requires_grad=True" if self.requires_grad and not self.rule else ""
-        return f"Tensor({np.array2string(np.asarray(self.data), prefix='Tensor(')}{made}{wants})"
+        data = np.array2string(np.asarray(self.data), separator=", ", prefix="Tensor(")
+        return f"Tensor({data}{made}{wants})"
 
     # ------------------------------------------------------------ NumPy's protocols
 
