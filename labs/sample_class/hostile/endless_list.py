@@ -1,5 +1,6 @@
 # tries: to send a list that says it is short and never ends
 # fails: every value of a reply is counted, whatever its length claims
+# touches: one function
 class Endless(list):
     def __len__(self):
         return 1
