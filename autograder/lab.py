@@ -11,9 +11,7 @@ import hashlib
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +47,7 @@ class Lab:
     tasks: tuple[Task, ...]
     extra: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    version: str = ""  # a hash of all that decides about marks
 
     @property
     def name(self) -> str:
@@ -63,19 +62,6 @@ class Lab:
         """Everything a submission of this lab contains."""
         return (self.file, *self.extra)
 
-    @cached_property
-    def version(self) -> str:
-        """A hash of all that decides about marks; the same on every platform."""
-        digest = hashlib.sha256()
-        for path in self._graded_files():
-            text = path.read_bytes().replace(b"\r\n", b"\n")
-            digest.update(f"{path.name}\0{len(text)}\0".encode() + text)
-        return f"sha256:{digest.hexdigest()}"
-
-    def _graded_files(self) -> Iterator[Path]:
-        yield from (path for name in GRADED if (path := self.folder / name).exists())
-        yield from (self.folder / "files" / name for name in self.extra)
-
 
 def load_lab(path: Path | str) -> Lab:
     """Read the lab in folder ``path``; raises `LabError` when something is missing or wrong."""
@@ -87,8 +73,9 @@ def load_lab(path: Path | str) -> Lab:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{folder / 'lab.toml'} is not valid TOML: {error}") from None
     try:
-        return _lab_from(folder, data)
-    except (KeyError, TypeError, ValueError) as error:
+        lab = _lab_from(folder, data)
+        return replace(lab, version=_version(lab))
+    except (OSError, ValueError) as error:
         raise LabError(f"{folder / 'lab.toml'}: {error}") from None
 
 
@@ -107,6 +94,16 @@ def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
     )
     _check(lab)
     return lab
+
+
+def _version(lab: Lab) -> str:
+    """The same on every platform, whatever its line ends."""
+    digest = hashlib.sha256()
+    graded = [path for name in GRADED if (path := lab.folder / name).exists()]
+    for path in [*graded, *(lab.folder / "files" / name for name in lab.extra)]:
+        text = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{path.name}\0{len(text)}\0".encode() + text)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _limits(data: dict[str, float]) -> Limits:

@@ -1,6 +1,6 @@
 """One child process: started, asked, timed, and ended together with whatever it started.
 
-    child = Child([python, "-S", folder], cwd, environment, limits)
+    child = Child(spawn([python, "-S", folder], cwd, environment), cwd, limits)
     child.ask({"do": "load", ...})
     child.close()
 
@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from autograder import wire
 
@@ -48,7 +48,6 @@ class Limits:
             "memory": self.memory * MIB,
             "cpu": int(2 * self.total) + 1,  # only for a child that outlives its grader
             "file": 16 * MIB,
-            "parent": os.getpid(),
         }
 
 
@@ -60,25 +59,41 @@ class Lost(Exception):
         self.reason = reason
 
 
-class Child:
-    """A process that answers frames, in a process group of its own."""
+class Process(Protocol):
+    """What a `Child` needs of the process behind it; `subprocess.Popen` has it all."""
 
-    def __init__(
-        self, command: Sequence[str], cwd: Path, environment: dict[str, str], limits: Limits
-    ) -> None:
+    pid: int
+    stdin: Any
+    stdout: Any
+    stderr: Any
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, or `subprocess.TimeoutExpired`."""
+
+
+def spawn(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> Process:
+    """A new process with three pipes, in a process group of its own."""
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+class Child:
+    """A process that answers frames. It works in the folder ``cwd``."""
+
+    def __init__(self, process: Process, cwd: Path, limits: Limits) -> None:
         self.cwd, self.limits = cwd, limits
+        self._process = process
         self._deadline = math.inf
-        self._process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
         self._text = bytearray()
         self._flooded = False
+        self._code: int | None = None
         self._lost: Lost | None = None
         self._drain = self._talk = _in_background(self._drain_text)
 
@@ -88,7 +103,6 @@ class Child:
 
     def post(self, request: dict[str, Any]) -> None:
         """Send a request whose reply is fetched later, with ``ask(None)``."""
-        assert self._process.stdin
         with contextlib.suppress(OSError):  # a child that is gone is noticed when it is asked
             wire.write_frame(self._process.stdin, request)
 
@@ -123,7 +137,6 @@ class Child:
 
     def _exchange(self, request: dict[str, Any] | None) -> Any:
         """The reply, or the exception that came instead (a thread has no one to raise to)."""
-        assert self._process.stdin and self._process.stdout
         try:
             if request is not None:
                 wire.write_frame(self._process.stdin, request)
@@ -136,11 +149,10 @@ class Child:
             return Lost("output_limit", f"more than {self.limits.printed} MiB were printed")
         if isinstance(error, wire.WireError) and not isinstance(error, wire.Closed):
             return Lost("not_plain", f"the reply was no valid frame: {error}")
-        return Lost(*_ending(self._process.returncode))
+        return Lost(*_ending(self._code or 0))
 
     def _drain_text(self) -> None:
         """Read what the child prints until it ends; kill it when it prints too much."""
-        assert self._process.stderr
         seen = 0
         with contextlib.suppress(OSError, ValueError):
             while piece := os.read(self._process.stderr.fileno(), 2**16):
@@ -156,11 +168,12 @@ class Child:
 
     def close(self, grace: float = 0.0) -> None:
         """End the child and its process group; ``grace`` seconds are left to end by itself."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace)
-        self._kill()
-        self._process.wait()
-        self._close_pipes()
+        if self._code is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._code = self._process.wait(grace)
+            self._kill()
+            self._code = self._process.wait() if self._code is None else self._code
+            self._close_pipes()
 
     def _close_pipes(self) -> None:
         """Only once no thread uses them: a process that escaped the group may hold them open."""
@@ -169,15 +182,15 @@ class Child:
             thread.join(timeout=0.5)
         if not any(thread.is_alive() for thread in threads):
             for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-                with contextlib.suppress(OSError, AttributeError):
-                    pipe.close()  # type: ignore[union-attr]
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
     def _kill(self) -> None:
         if os.name == "posix":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         else:
-            self._process.kill()
+            os.kill(self._process.pid, signal.SIGTERM)  # on Windows this ends it at once
 
 
 def _in_background(target: Any) -> threading.Thread:

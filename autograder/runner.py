@@ -18,7 +18,9 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from types import ModuleType
@@ -37,9 +39,58 @@ LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 def main() -> None:
-    """Answer frames until the grader closes the pipe."""
+    """Answer frames until the grader closes the pipe; with a socket's number, fork to do so."""
+    if len(sys.argv) > 1:
+        _serve_forks(socket.socket(fileno=int(sys.argv[1])))
+    _answer_frames({})
+
+
+def _serve_forks(control: socket.socket) -> None:
+    """Keep an interpreter warm: fork at each request, and tell how the forks ended.
+
+    Returns in the fork, whose stdin, stdout and stderr have come with the request.
+    """
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 2**16, 3)
+        if not message:
+            os._exit(0)
+        request = wire.decode(message)
+        answer: Any
+        if "wait" in request:
+            answer = _wait(request["wait"], request["seconds"])
+        elif not descriptors:
+            answer = _answer({}, request)
+        elif answer := os.fork():
+            for descriptor in descriptors:
+                os.close(descriptor)
+        else:
+            control.close()
+            return _become(request, descriptors)
+        control.send(wire.encode(answer))
+
+
+def _wait(pid: int, seconds: float | None) -> int | None:
+    """The exit code of a fork; None when it still runs after ``seconds``."""
+    deadline = time.monotonic() + (seconds or 0.0)
+    while not (ended := os.waitpid(pid, 0 if seconds is None else os.WNOHANG))[0]:
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.005)
+    return os.waitstatus_to_exitcode(ended[1])
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Make a fresh fork what a new process would be."""
+    os.setsid()
+    for place, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, place)
+        os.close(descriptor)
+    os.chdir(request["cwd"])
+    os.environ.update(request["environment"])
+
+
+def _answer_frames(modules: dict[str, ModuleType]) -> None:
     requests, replies = _take_channels()
-    modules: dict[str, ModuleType] = {}
     while True:
         try:
             request = wire.read_frame(requests)
@@ -81,7 +132,7 @@ def prepare(
     modules: dict[str, ModuleType], paths: list[str], preload: list[str], limits: dict[str, int]
 ) -> None:
     """Set limits on this process, extend the import path, import what takes long."""
-    _die_with_parent(limits["parent"])
+    _die_with_parent()
     sys.path.extend(paths)
     for name in preload:
         importlib.import_module(name)
@@ -120,7 +171,12 @@ def probe(
 ) -> Any:
     """What the lab's probe ``name`` returns for the student's module."""
     function: Callable[..., Any] = getattr(modules[PROBES], name)
-    return function(modules[STUDENT], *arguments, **keywords)
+    try:
+        return function(modules[STUDENT], *arguments, **keywords)
+    except AttributeError as error:
+        if error.obj is modules[STUDENT]:
+            raise Missing(error.name) from None
+        raise
 
 
 _DEEDS: dict[str, Callable[..., Any]] = {
@@ -149,7 +205,7 @@ def _where(error: BaseException) -> str:
         return ""
 
 
-def _die_with_parent(parent: int) -> None:
+def _die_with_parent() -> None:
     """On Linux, ask the kernel to kill this process when the grader is gone."""
     if sys.platform != "linux":
         return
@@ -157,8 +213,6 @@ def _die_with_parent(parent: int) -> None:
     import signal
 
     ctypes.CDLL(None).prctl(LINUX_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if parent and os.getppid() != parent:  # it went before we asked
-        os._exit(1)
 
 
 def _set_limits(limits: dict[str, int]) -> None:

@@ -21,8 +21,9 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from autograder import forks, wire
 from autograder.lab import Lab, LabError, earlier_modules, third_party
-from autograder.process import Child, Lost
+from autograder.process import Child, Lost, Process, spawn
 
 START_SECONDS = 60.0  # for the interpreter and NumPy on a busy machine; no student code runs yet
 PRELOAD = {"numpy"}  # imports dear enough to be done before the student's file is loaded
@@ -55,11 +56,14 @@ class Sandbox:
         _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in lab.imports if name in PRELOAD]
+        self._server = self._fork_server() if self._preload and forks.AVAILABLE else None
 
     def __enter__(self) -> Sandbox:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._server:
+            self._server.close()
         self._folder.cleanup()
 
     def start(self, files: dict[str, bytes]) -> Child:
@@ -67,9 +71,16 @@ class Sandbox:
         box = Path(tempfile.mkdtemp(prefix="box-", dir=self._folder.name))
         for name, content in files.items():
             (box / name).write_bytes(content)
-        child = Child(self.command(box), box, self.environment(box), self.lab.limits)
+        child = Child(self._process(box), box, self.lab.limits)
         child.post(self._preparation())
         return child
+
+    def _process(self, box: Path) -> Process:
+        environment = self.environment(box)
+        if self._server:
+            with contextlib.suppress(OSError, wire.WireError):  # a student's code may have ended it
+                return self._server.fork(box, environment)
+        return spawn(self.command(), box, environment)
 
     def load(self, child: Child) -> dict[str, Any]:
         """Run the student's file in ``child`` and return the reply."""
@@ -79,7 +90,7 @@ class Sandbox:
         file, beside = child.cwd / self.lab.file, probes if probes.exists() else None
         return child.ask({"do": "load", "file": str(file), "probes": beside and str(beside)})
 
-    def command(self, box: Path) -> list[str]:
+    def command(self) -> list[str]:
         """The program of a child. Without ``site`` only what the lab names can be imported."""
         return [sys.executable, "-s", "-S", "-u", str(self.stage)]
 
@@ -87,6 +98,14 @@ class Sandbox:
         """All of the child's environment: nothing of ours is handed on."""
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return {**inherited, **ENVIRONMENT, "HOME": str(box), "TMPDIR": str(box), "TEMP": str(box)}
+
+    def _fork_server(self) -> forks.ForkServer | None:
+        """None when it does not start: then the first child that is spawned says why."""
+        try:
+            environment = self.environment(self.stage)
+            return forks.ForkServer(self.command(), environment, self._preparation())
+        except (OSError, wire.WireError):
+            return None
 
     def _await_preparation(self, child: Child) -> None:
         """No code of the student has run yet: what goes wrong here is our affair."""

@@ -12,6 +12,7 @@ answer is a file of definitions that replace those of the same name.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def _assemble(lab: Lab, blank: bool) -> str:
         solution.remove_hidden()
     header, rest = solution.kept(0, first), solution.kept(first, len(solution.lines))
     text = "\n\n\n".join(part.strip("\n") for part in (header, *rebuilt, rest) if part.strip())
+    text = re.sub(r"\n{4,}", "\n\n\n", text)  # where something was taken out
     ast.parse(text)
     return text + "\n"
 

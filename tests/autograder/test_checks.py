@@ -1,0 +1,135 @@
+"""The words that checks are written with."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder import Wrong, check, close, typed
+from autograder.checks import load_checks
+from autograder.lab import LabError
+
+
+def accepted(*arguments, **keywords):
+    try:
+        close(*arguments, **keywords)
+    except Wrong:
+        return False
+    return True
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(0, 1), st.floats(0, 1))
+def test_close_is_the_bound_that_its_docstring_states(want, rtol, atol):
+    for got in (want, want * (1 + rtol / 2) + atol / 2, want * (1 + 3 * rtol) + 3 * atol + 1):
+        expected = bool(np.abs(got - want) <= atol + rtol * np.abs(want))
+        assert accepted(got, want, rtol=rtol, atol=atol) == (expected or got == want)
+
+
+@pytest.mark.parametrize(
+    "got, want, agree",
+    [
+        (1, 1.0, True),  # an int is a good float
+        (1.0, 1, False),  # a float is no int
+        (True, 1, False),
+        (1, True, False),
+        (1j, 1.0, False),
+        (float("nan"), 1.0, False),
+        (1.0, float("nan"), False),
+        (float("nan"), float("nan"), True),
+        (float("inf"), float("inf"), True),
+        (float("inf"), float("-inf"), False),
+        ([1, 2], [1.0, 2.0], True),
+        ([], [], True),
+        ([1.0], [1.0, 1.0], False),
+        ([[1.0]], [1.0], False),
+        (1.0, [1.0], False),
+        ([[1.0], [1.0, 2.0]], [1.0], False),
+        (None, 1.0, False),
+        ("1.0", 1.0, False),
+        ({"a": 1}, 1.0, False),
+        (b"1", 1.0, False),
+        ([None], [1.0], False),
+        (10**400, 1.0, False),
+        (np.ones(3, "f4"), np.ones(3), True),
+        (np.ones((3, 1)), np.ones(3), False),
+        (np.ones(3, bool), np.ones(3), False),
+    ],
+)
+def test_close_agrees_on_kind_shape_and_value(got, want, agree):
+    assert accepted(got, want) == agree
+
+
+def test_close_names_the_first_difference():
+    want = np.arange(6.0).reshape(2, 3)
+    got = want.copy()
+    got[1, 0] = -1
+    with pytest.raises(
+        Wrong, match=r"the gradient: expected 3\.0 at index \(1, 0\), got -1\.0 \(1 of 6"
+    ):
+        close(got, want, what="the gradient")
+
+
+@pytest.mark.parametrize(
+    "value, kind, fits",
+    [
+        (3, int, True),
+        (True, int, False),
+        (3, float, True),
+        (True, float, False),
+        (None, None, True),
+        (None, int | None, True),
+        ([1, 2], list[int], True),
+        ([1, "2"], list[int], False),
+        ([[1.5], []], list[list[float]], True),
+        ({"a": 1}, dict[str, int], True),
+        ({"a": None}, dict[str, int], False),
+        ([], dict[str, int], False),
+        (np.zeros(2), np.ndarray, True),
+        ([0.0], np.ndarray, False),
+        ([np.zeros(1)], list[np.ndarray], True),
+        ("x", str | int, True),
+        ([1], list, True),
+    ],
+)
+def test_typed_passes_exactly_what_it_names(value, kind, fits):
+    if fits:
+        assert typed(value, kind) is value
+    else:
+        with pytest.raises(Wrong, match="the answer should be"):
+            typed(value, kind)
+
+
+def test_typed_cuts_short_what_it_quotes():
+    with pytest.raises(Wrong) as caught:
+        typed(["x" * 10**6] * 3, list[int], "the order")
+    assert len(str(caught.value)) < 200
+
+
+def test_checks_come_in_the_order_in_which_they_are_written(lab):
+    names = [each.name for each in load_checks(lab)]
+    assert names == ["sums_random_numbers", "sums_nothing", "multiplies"]
+
+
+@pytest.mark.parametrize(
+    "old, new, complaint",
+    [
+        ('task="product"', 'task="products"', "names the task 'products'"),
+        ("points=60", "points=0", "whole points"),
+        ("points=60", "points=1.5", "whole points"),
+        ("@check(", "str(dict(", "no function under @check"),
+    ],
+)
+def test_a_mistake_in_checks_is_told_by_name(lab, old, new, complaint):
+    path = lab.folder / "checks.py"
+    text = path.read_text(encoding="utf-8").replace(old, new)
+    path.write_text(text.replace('")\ndef', '"))\ndef') if "str(" in new else text, "utf-8")
+    with pytest.raises(LabError, match=complaint):
+        load_checks(lab)
+
+
+def test_a_check_stays_a_plain_function():
+    @check(task="t", points=1, title="title")
+    def plain(student, rng):
+        return None
+
+    assert plain(None, None) is None
