@@ -39,7 +39,11 @@ def ratios(found: dict[str, Any] | None, *groups: str) -> Figure:
     cases = [(title, list(of)) for title, of in groupby(rows(found, groups), lambda r: r["title"])]
     lines = sum(len(of) + 1 for _, of in cases)
     fig, ax = figures.axes(height=0.7 + 0.23 * max(lines, 2))
-    ax.set_axis_off() if not cases else _draw(ax, cases)
+    if cases:
+        _draw(ax, cases)
+    else:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "no result yet", ha="center", color=figures.MUTED)
     return fig
 
 

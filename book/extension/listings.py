@@ -136,7 +136,8 @@ def collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         if not (root / relative).read_text(encoding="utf-8").strip():
             continue
         title = html.escape(relative)
-        body = f'<h1>{title}</h1>\n<div class="source-page">{source_html(root / relative)}</div>'
+        code = source_html(root / relative)
+        body = f'<h1 class="source-title">{title}</h1>\n<div class="source-page">{code}</div>'
         yield page_name(relative), {"title": relative, "body": body, "toc": ""}, "page.html"
 
 

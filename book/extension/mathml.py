@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -44,8 +45,8 @@ TIDIED = [
         (r"<mo>(&#x0002F;)</mo>", r'<mo lspace="0" rspace="0">\1</mo>'),
         (r"<mrow><mo>(&#x0002C;)</mo></mrow>", r'<mo lspace="0" rspace="0">\1</mo>'),  # 1{,}000
         (r"<mi>(&#x000[4-7][0-9A-F];)</mi>", r'<mi mathvariant="normal">\1</mi>'),  # \\mathrm{d}
-        (r"(<mi>[a-z]{2,}</mi>)(?=<mi>)", r'\1<mspace width="0.17em"/>'),  # log n
-        (r"(</mi>)(?=<mi>[a-z]{2,}</mi>)", r'\1<mspace width="0.17em"/>'),  # n log
+        (r"<mo>((?!max|min|lim|sup|inf)[A-Za-z]{2,})</mo>", r"<mi>\1</mi>"),  # softmax
+        (r"<mo>(&#x0220(?:2|7);)</mo>", r"<mi>\1</mi>"),  # ∂ and ∇ bind like letters
         (
             r'<mo stretchy="true">&#x000AF;</mo></mover>',
             '<mo stretchy="false">&#x000AF;</mo></mover>',
@@ -78,24 +79,35 @@ def to_mathml(latex: str, *, display: bool) -> str:
         raise ValueError(f"{found[1]} is not known to the converter")
     for pattern, replacement in TIDIED:
         math = pattern.sub(replacement, math)
-    if display:
-        math = with_limits(math)
+    math = typeset(math, display=display)
     label = html.escape(re.sub(r"\s+", " ", latex).strip(), quote=True)
     return math.replace("<math ", f'<math alttext="{label}" ', 1)
 
 
-def with_limits(math: str) -> str:
-    """In a display, what stands beside max, min and lim goes below them.
+def typeset(math: str, *, display: bool) -> str:
+    """Space around function names; in a display, what belongs below max and lim goes there.
 
-    >>> with_limits("<math><msub><mo>max</mo><mi>i</mi></msub></math>")
+    >>> typeset("<math><mn>2</mn><mi>log</mi></math>", display=False)
+    '<math><mn>2</mn><mspace width="0.17em" /><mi>log</mi></math>'
+    >>> typeset("<math><msub><mo>max</mo><mi>i</mi></msub></math>", display=True)
     '<math><munder><mo>max</mo><mi>i</mi></munder></math>'
     """
     tree = ElementTree.fromstring(math.replace(NAMESPACE, ""))
+    for row in [tree, *tree.iter("mrow"), *tree.iter("mtd")]:
+        for left, right in pairwise(list(row)):
+            if "mo" not in (left.tag, right.tag) and (_is_name(left) or _is_name(right)):
+                row.insert(list(row).index(right), ElementTree.Element("mspace", width="0.17em"))
     for node in tree.iter("msub"):
-        if node[0].text in WITH_LIMITS:
+        if display and node[0].text in WITH_LIMITS:
             node.tag = "munder"
     text = ElementTree.tostring(tree, encoding="unicode")
     return text.replace("<math", f"<math{NAMESPACE}", 1) if NAMESPACE in math else text
+
+
+def _is_name(node: ElementTree.Element) -> bool:
+    """A function's name such as log, alone or with an index."""
+    node = node[0] if node.tag in ("msub", "msup", "msubsup") else node
+    return node.tag == "mi" and len(node.text or "") > 1 and (node.text or "").isascii()
 
 
 def rendered(translator: HTML5Translator, node: nodes.Element, *, display: bool) -> str:

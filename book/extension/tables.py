@@ -67,7 +67,9 @@ class Chapters(DataDirective):
         body = []
         for part in self.records.parts:
             places = [
-                place(target=c.id) for c in self.records.chapters.values() if c.part == part.id
+                place(target=c.id, bare=True)
+                for c in self.records.chapters.values()
+                if c.part == part.id
             ]
             body.append(
                 [
@@ -123,10 +125,11 @@ class ReadingList(DataDirective):
 
     def of_system(self, system: System) -> list[nodes.Node]:
         places: list[nodes.Node] = [place(target=chapter) for chapter in system.chapters]
+        whole = all(f"book/{chapter}" in self.env.found_docs for chapter in system.chapters)
         fields = (
             ("Reported", self.markdown(system.reported)),
             ("Where", [joined(places)]),
-            ("To run", self.markdown(system.run)),
+            ("To run" if whole else "To run, when all of it is written", self.markdown(system.run)),
             ("Apart", self.markdown(system.apart)),
         )
         entries = [
@@ -214,7 +217,7 @@ def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         chapter, _, anchor = node["target"].partition("#")
         title, page = records.chapters[chapter].title, f"book/{chapter}"
         if page not in app.env.found_docs:
-            node.replace_self(planned(f"{title} (planned)"))
+            node.replace_self(planned(title if node.get("bare") else f"{title} (planned)"))
             continue
         if page not in known:
             known[page] = anchors(app.env, page)
