@@ -70,7 +70,7 @@ def _verdict(check: CheckResult) -> tuple[str, str, str]:
 
 def _advice(check: CheckResult) -> str:
     message = f"<pre><bdi>{block(check.message)}</bdi></pre>" if check.message else ""
-    hint = f'<p class="hint"><b>Hint.</b> {text(check.hint, 500)}</p>' if check.hint else ""
+    hint = f'<p class="hint"><b>Hint.</b> {text(check.hint, 2000)}</p>' if check.hint else ""
     section = (
         f'<p class="hint"><b>Read again:</b> {text(check.section)}</p>' if check.section else ""
     )

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from autograder.batch import grade_all
 from autograder.cli import autograder_app
 from autograder.grade import PRACTICE
-from autograder.lab import LabError, load_lab
+from autograder.lab import PACKAGE_ROOT, LabError, find_labs, load_lab
 from autograder.results import LabResult
 from autograder.sample import HandedIn, write_class
 from autograder.starter import first_comment, variants
@@ -264,6 +264,24 @@ def test_gradebook_and_page_take_the_whole_class(graded):
     assert "<script>alert" not in source and "<img" not in source
     assert "alert(1)" in source  # it is there to be read
     assert len(source) < 1_000_000
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(find_labs(PACKAGE_ROOT)))
+def test_the_class_of_every_lab_gets_the_marks_it_must(name, tmp_path):
+    lab = find_labs(PACKAGE_ROOT)[name]
+    class_ = write_class(lab, tmp_path / "class")
+    results = grade_all(lab, [one.archive for one in class_], tmp_path / "out", PRACTICE)
+    for one, result in zip(class_, results, strict=True):
+        what = f"{one.work.kind} {one.work.name}: {result.score} of {result.points}"
+        assert not result.broken, what
+        if one.work.kind == "wrong":
+            named = first_comment(variants(lab, "wrong")[one.work.name], "loses")
+            assert lost(result) == set(named), what
+        elif one.work.kind == "partial":
+            assert 0 < result.score < result.points, what
+        else:
+            assert result.score == (result.points if one.work.kind == "right" else 0), what
 
 
 def test_the_class_is_the_same_whenever_it_is_made(lab, handed_in, tmp_path):
