@@ -34,7 +34,7 @@ UNSEEN = (np.dot, np.vdot, np.inner, np.outer, np.tensordot, np.einsum, np.cumsu
 
 
 class Counted(np.ndarray[Any, Any]):
-    """A view of ``array`` whose operations, and those of all that is computed from it, are counted.
+    """A view of ``array``: what is done to it, and to what comes of it, is counted.
 
     >>> meter = Meter()
     >>> y = Counted(np.ones((2, 3)), meter) @ np.ones((3, 4))
@@ -58,7 +58,8 @@ class Counted(np.ndarray[Any, Any]):
             options["out"] = tuple(_plain(x) for x in options["out"])
         result = np.asarray(getattr(ufunc, method)(*plain, **options))
         self.meter.count(FLOPS, flops(ufunc, method, plain, result))
-        self.moved(*(np.asarray(x) for x in plain if np.ndim(x)), to=result)  # numbers are free
+        arrays = [np.asarray(x) for x in plain if np.ndim(x)]  # plain numbers are free
+        self.moved(*arrays, to=result)
         return Counted(result, self.meter)
 
     def moved(self, *operands: Array, to: Array) -> None:
@@ -160,7 +161,7 @@ def _elementwise(o: Elementwise, draw: Draw, rng: np.random.Generator) -> Any:
     operands: list[Array] = [draw(o.size) for _ in range(o.operands)]
     y = operands[0]
     for step in range(o.steps):
-        y = np.maximum(y, operands[step % o.operands])
+        y = np.maximum(y, operands[(step + 1) % o.operands])
     return y
 
 

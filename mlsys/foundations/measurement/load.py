@@ -56,7 +56,7 @@ def finish_times(arrivals: Array, service: Array) -> Array:
     finish_n = max over k <= n of (arrival_k + service_k + ... + service_n).
     """
     done = np.cumsum(service)  # work up to and with request n
-    idle = np.maximum.accumulate(arrivals - (done - service))  # time the server had nothing to do
+    idle = np.maximum.accumulate(arrivals - (done - service))  # without work so far
     return np.asarray(done + np.maximum(idle, 0.0))
 
 
@@ -70,9 +70,9 @@ def open_loop(arrivals: object, service: object) -> Requests:
 
 
 def paced(arrivals: object, service: object) -> Requests:
-    """One connection with a timetable: a request leaves when due, or when the last reply is in.
+    """One connection with a timetable: send when due, or when the last reply is in.
 
-    It finishes each request when ``open_loop`` does; only ``sent`` differs, so ``measured`` does.
+    Each request is finished when it is in ``open_loop``; only ``sent`` differs.
     """
     due, seconds = _checked(arrivals, service)
     finished = finish_times(due, seconds)

@@ -94,7 +94,10 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """``steps`` operations on each of ``size`` elements, in one pass over ``operands`` arrays."""
+    """``steps`` operations on each of ``size`` elements, in one pass over ``operands`` arrays.
+
+    A step takes in at most one more array, so steps >= operands - 1.
+    """
 
     size: int
     operands: int = 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -79,6 +79,19 @@ def bucket_value(bucket: int, error: float) -> float:
     return float(2 * growth**bucket / (growth + 1))
 
 
+def value_at(buckets: Mapping[int, int], place: int, error: float) -> float:
+    """The value that stands for sample number ``place``, from 1, in the order of size.
+
+    ``buckets`` gives the count of each bucket, in any order.
+    """
+    seen = 0
+    for bucket in sorted(buckets):
+        seen += buckets[bucket]
+        if place <= seen:
+            return bucket_value(bucket, error)
+    raise ValueError(f"place {place} of {seen} samples: expected one from 1 to {seen}")
+
+
 class LogHistogram:
     """Counts in buckets that grow by a constant factor.
 
@@ -132,14 +145,8 @@ class LogHistogram:
         return merged
 
     def percentile(self, percent: float) -> float:
-        """Walk the buckets from the smallest until ``percent`` % of the samples are passed."""
+        """The value that at least ``percent`` % of the samples do not exceed, within ``error``."""
         if self.count == 0:
             raise ValueError("percentile of no samples: add some before asking")
-        wanted, seen = rank(self.count, percent), self.zeros
-        if wanted <= seen:
-            return 0.0
-        for bucket in sorted(self.buckets):
-            seen += self.buckets[bucket]
-            if wanted <= seen:
-                break
-        return bucket_value(bucket, self.error)
+        place = rank(self.count, percent) - self.zeros
+        return value_at(self.buckets, place, self.error) if place > 0 else 0.0

@@ -40,7 +40,7 @@ def serial_fraction(speedup: float, workers: float) -> float:
     0.05
     """
     if workers <= 1 or speedup <= 0:
-        raise ValueError(f"expected workers > 1 and a speed-up > 0, got {workers} and {speedup}")
+        raise ValueError(f"expected workers > 1 and speed-up > 0, got {workers}, {speedup}")
     return (1 / speedup - 1 / workers) / (1 - 1 / workers)
 
 

@@ -81,7 +81,7 @@ def bootstrap(
     values = checked_samples(samples)
     if not 0 < level < 1:
         raise ValueError(f"level: expected a share between 0 and 1, got {level}; try 0.95")
-    again = rng.choice(values, size=(resamples, values.size))  # (resamples, n), with replacement
+    again = rng.choice(values, size=(resamples, values.size))  # with replacement
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(statistic(again, axis=1), [tail, 100 - tail])
     return Interval(float(statistic(values, axis=0)), float(low), float(high))
@@ -132,7 +132,7 @@ def compare(
     calls: int = 1,
     clock: Clock = time.perf_counter,
 ) -> Comparison:
-    """Time both in turn: first second | first second | ... and take the ratio round by round.
+    """Time both in turn, first second | first second | ..., and divide round by round.
 
     This is the rule of every benchmark of this project.
     """
@@ -140,9 +140,9 @@ def compare(
     for _ in range(warmup):
         first()
         second()
-    pairs = np.array(
-        [[seconds_per_call(work, calls, clock) for work in (first, second)] for _ in range(rounds)]
-    )  # (rounds, 2)
+    works = (first, second)
+    rows = [[seconds_per_call(work, calls, clock) for work in works] for _ in range(rounds)]
+    pairs = np.array(rows)  # (rounds, 2)
     if not pairs.all():
         raise ValueError(
             "clock: a call took 0 s, so no ratio can be formed; raise calls "

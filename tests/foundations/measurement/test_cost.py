@@ -38,7 +38,7 @@ RANDOM = {
     Softmax: st.builds(Softmax, sizes, sizes),
     LayerNorm: st.builds(LayerNorm, sizes, sizes),
     Embedding: st.builds(Embedding, sizes, sizes, sizes),
-    Elementwise: st.builds(Elementwise, sizes, st.integers(1, 3), st.integers(1, 5)),
+    Elementwise: st.builds(Elementwise, sizes, st.integers(1, 3), st.integers(2, 5)),
 }
 operators = st.one_of(list(RANDOM.values()))
 

@@ -16,6 +16,7 @@ from mlsys.foundations.measurement.percentiles import (
     bucket_value,
     interpolated,
     nearest_rank,
+    value_at,
 )
 
 times = st.lists(st.floats(0, 1e6) | st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=60)
@@ -124,6 +125,11 @@ def test_nothing_has_no_percentile():
 def test_histograms_of_different_errors_do_not_merge():
     with pytest.raises(ValueError, match="one error"):
         LogHistogram(0.01).merge(LogHistogram(0.02))
+
+
+def test_a_place_beyond_the_samples_is_refused():
+    with pytest.raises(ValueError, match="expected one from 1 to 3"):
+        value_at({2: 1, 5: 2}, 4, error=0.01)
 
 
 @pytest.mark.parametrize("error", [0, 1, -0.1, math.nan])
