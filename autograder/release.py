@@ -6,8 +6,10 @@ because nobody thought of it. The same repository makes the same bundle.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +29,8 @@ build-backend = "setuptools.build_meta"
 name = "mlsys"
 version = "{version}"
 description = "Machine-learning systems: the reference modules and the labs"
-requires-python = ">=3.11"
-dependencies = ["numpy>=2.0", "rich>=13.7", "typer>=0.12"]
+requires-python = "{python}"
+dependencies = {dependencies}
 
 [project.scripts]
 labs = "autograder.cli:labs_main"
@@ -79,7 +81,7 @@ def release(root: Path, target: Path) -> list[Path]:
             copy = bundle / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        for name, text in _written(labs).items():
+        for name, text in _written(root, labs).items():
             copy = bundle / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(text, encoding="utf-8", newline="\n")
@@ -101,12 +103,17 @@ def _given(root: Path, labs: list[Lab]) -> Iterator[Path]:
         yield from (lab.folder / "files" / name for name in lab.extra)
 
 
-def _written(labs: list[Lab]) -> dict[str, str]:
+def _written(root: Path, labs: list[Lab]) -> dict[str, str]:
     """The files that are made for the bundle."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listing = ", ".join(f"{lab.name} ({lab.title})" for lab in labs)
     starters = {f"labs/{lab.name}/starter/{lab.file}": starter_source(lab) for lab in labs}
     return {
-        "pyproject.toml": PYPROJECT.format(version="0.1.0"),
+        "pyproject.toml": PYPROJECT.format(
+            version=project["version"],
+            python=project["requires-python"],
+            dependencies=json.dumps(project["dependencies"]),
+        ),
         "README.md": README.format(first=labs[0].name, labs=listing),
         **starters,
     }

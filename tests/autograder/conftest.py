@@ -12,6 +12,12 @@ from autograder.starter import answer_source
 from autograder.submission import Submission
 
 FILES = {
+    "pyproject.toml": """
+[project]
+version = "1.2"
+requires-python = ">=3.11"
+dependencies = ["numpy>=2.0"]
+""",
     "book/chapters.toml": """
 [[chapters]]
 part = "first"

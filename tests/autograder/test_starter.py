@@ -103,8 +103,8 @@ def test_a_class_cannot_be_rebuilt(lab):
 
 def test_a_variant_replaces_by_name_and_may_bring_imports_and_helpers(lab):
     variant = (
-        "from __future__ import annotations\n\nimport operator\n\n\ndef _times(a, b):\n"
-        "    return operator.mul(a, b)\n\n\ndef product(numbers):\n"
+        "from __future__ import annotations\n\nimport time\n\n\ndef _times(a, b):\n"
+        "    return a * b\n\n\ndef product(numbers):\n"
         "    return functools.reduce(_times, numbers, EMPTY)\n\n\nEMPTY = 1.0\n"
     )
     source = answer_source(lab, variant)
