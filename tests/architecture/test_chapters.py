@@ -9,6 +9,7 @@ from pathlib import Path
 from project import Module, Project, imported, listings, python_blocks, require
 
 Tree = Callable[[dict[str, str]], Project]
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 INSTRUMENTS = ("simulation", "datasets")  # short chapters that others stand on, without a lab
 
 
@@ -36,32 +37,45 @@ def _defines(path: Path, name: str) -> bool:
 
 
 def retyped(project: Project) -> list[str]:
-    """Name the definitions of the reference that a chapter types again in a cell or a block."""
-    public = {
-        name: module.path
+    """Name the definitions in a chapter's cells whose lines mostly stand in the reference too."""
+    reference = [
+        (f"{module.path}: {name}", _lines(node))
         for module in project.package("mlsys")
-        for name in module.definitions()
-        if not name.startswith("_")
-    }
+        for name, node in module.definitions().items()
+    ]
     return [
-        f"{chapter}.md defines {name}, which {public[name]} defines already: include the listing,"
-        " or give the chapter's own version another name"
+        f"{chapter}.md types {node.name} again, which is {origin}: include the listing instead"
         for chapter, text in project.chapters.items()
-        for name in _defined_in_blocks(text)
-        if name in public
+        for node in _defined_in_blocks(text)
+        for origin, lines in reference
+        if _is_copy(_lines(node), lines)
     ]
 
 
-def _defined_in_blocks(text: str) -> list[str]:
-    names = []
+def _is_copy(typed: list[str], lines: list[str]) -> bool:
+    """Whether most lines of ``typed`` are among ``lines``; one line alone is a coincidence."""
+    common = sum(line in lines for line in typed)
+    return common >= 2 and common > len(typed) / 2
+
+
+def _lines(node: ast.stmt) -> list[str]:
+    """The lines below a definition's head as Python itself would write them, without docstrings."""
+    bare = ast.parse(ast.unparse(node))
+    for inner in ast.walk(bare):
+        if isinstance(inner, Definition) and ast.get_docstring(inner):
+            inner.body = inner.body[1:]
+    return [line.strip() for line in ast.unparse(bare).splitlines()[1:]]
+
+
+def _defined_in_blocks(text: str) -> list[Definition]:
+    found = []
     for block in python_blocks(text):
         try:
             tree = ast.parse(block)
         except SyntaxError:  # a cell magic, or a fragment shown with an ellipsis
             continue
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        names += [node.name for node in tree.body if isinstance(node, kinds)]
-    return names
+        found += [node for node in tree.body if isinstance(node, Definition)]
+    return found
 
 
 def incomplete(project: Project) -> list[str]:
@@ -184,9 +198,17 @@ def test_a_listing_without_a_name_or_with_a_wrong_one_is_caught(tree: Tree) -> N
         assert len(broken_listings(_chapter(tree, option))) == 1, option
 
 
-def test_a_retyped_definition_is_caught(tree: Tree) -> None:
-    [row] = retyped(_chapter(tree, cell="x = 1\ndef turn(n):\n    return n"))
-    assert "defines turn, which mlsys/distributed/ring.py defines already" in row
+def test_a_retyped_definition_is_caught_under_any_name(tree: Tree) -> None:
+    cell = "def spin(n):\n    # once round\n    m = n+1\n    return  m % 8\n"
+    project = _chapter(tree, cell=cell)
+    assert not retyped(project)
+    body = '    """Turn."""\n    m = n + 1\n    return m % 8\n'
+    [row] = retyped(tree({"mlsys/distributed/ring.py": "def turn(n):\n" + body}))
+    assert "types spin again, which is mlsys/distributed/ring.py: turn" in row
+
+
+def test_another_function_of_the_same_name_is_no_copy(tree: Tree) -> None:
+    assert not retyped(_chapter(tree, cell="def turn(n):\n    print(n)\n    return n"))
 
 
 def test_a_module_without_a_test_is_caught(tree: Tree) -> None:
