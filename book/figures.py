@@ -66,10 +66,10 @@ STYLE: dict[str, Any] = {
     "lines.markersize": 4.5,
     "legend.frameon": False,
     "axes.titlelocation": "left",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "book",
     "figure.constrained_layout.use": True,
 }
+# These two are read when a figure is written, by whoever writes it.
+mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "book"})
 
 
 def axes(
