@@ -1,4 +1,4 @@
-"""A warm interpreter that forks: a child with NumPy imported in milliseconds.
+"""A warm interpreter that forks: a child, NumPy imported, in milliseconds.
 
     server = ForkServer(command, environment, preparation)
     child = Child(server.fork(box, environment), box, limits)
@@ -24,6 +24,7 @@ from autograder import wire
 
 AVAILABLE = sys.platform == "linux"
 MAX_MESSAGE = 2**16
+PATIENCE = 60.0  # seconds until a server that does not answer is given up
 
 
 class ForkServer:
@@ -44,6 +45,7 @@ class ForkServer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self._socket.settimeout(PATIENCE)
         self._socket.send(wire.encode(preparation))
         self._preparing = True
 

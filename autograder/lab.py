@@ -204,5 +204,6 @@ def earlier_modules(lab: Lab) -> dict[str, Path]:
 
 
 def third_party(lab: Lab) -> list[str]:
-    """The allowed imports that are neither in the standard library nor ours."""
-    return [name for name in lab.imports if name not in sys.stdlib_module_names | {"mlsys"}]
+    """What is needed that is neither in the standard library nor ours; mlsys needs NumPy."""
+    needed = {*lab.imports, *(["numpy"] if "mlsys" in lab.imports else [])}
+    return sorted(needed - sys.stdlib_module_names - {"mlsys"})

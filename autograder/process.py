@@ -107,19 +107,23 @@ class Child:
             wire.write_frame(self._process.stdin, request)
 
     def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
-        """Send a request and return the reply, or end the child and raise `Lost`."""
+        """Send a request and return the reply, or end the child and raise `Lost`.
+
+        A request that is not plain data is the caller's mistake: `wire.WireError`.
+        """
         if self._lost:
             raise self._lost
+        frame = b"" if request is None else wire.frame(request)
         try:
-            return self._answer(request, seconds)
+            return self._answer(frame, seconds)
         except Lost as lost:
             self._lost = lost
             raise
 
-    def _answer(self, request: dict[str, Any] | None, seconds: float | None) -> dict[str, Any]:
+    def _answer(self, frame: bytes, seconds: float | None) -> dict[str, Any]:
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         allowed = min(seconds or self.limits.wall, self._deadline - time.monotonic())
-        self._talk = _in_background(lambda: answers.put(self._exchange(request)))
+        self._talk = _in_background(lambda: answers.put(self._exchange(frame)))
         try:
             answer = answers.get(timeout=max(allowed, 0.0))
         except queue.Empty:
@@ -135,11 +139,11 @@ class Child:
             return f"all calls of this check together took more than {self.limits.total:g} s"
         return f"no answer within {allowed:g} s"
 
-    def _exchange(self, request: dict[str, Any] | None) -> Any:
+    def _exchange(self, frame: bytes) -> Any:
         """The reply, or the exception that came instead (a thread has no one to raise to)."""
         try:
-            if request is not None:
-                wire.write_frame(self._process.stdin, request)
+            self._process.stdin.write(frame)
+            self._process.stdin.flush()
             return _reply_from(wire.read_frame(self._process.stdout))
         except (wire.WireError, OSError, ValueError) as error:
             return error

@@ -18,10 +18,8 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any
@@ -41,15 +39,18 @@ LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 def main() -> None:
     """Answer frames until the grader closes the pipe; with a socket's number, fork to do so."""
     if len(sys.argv) > 1:
-        _serve_forks(socket.socket(fileno=int(sys.argv[1])))
+        _serve_forks(int(sys.argv[1]))
     _answer_frames({})
 
 
-def _serve_forks(control: socket.socket) -> None:
+def _serve_forks(descriptor: int) -> None:
     """Keep an interpreter warm: fork at each request, and tell how the forks ended.
 
     Returns in the fork, whose stdin, stdout and stderr have come with the request.
     """
+    import socket  # the two slow imports of this file are not for every child
+
+    control = socket.socket(fileno=descriptor)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 2**16, 3)
         if not message:
@@ -61,8 +62,8 @@ def _serve_forks(control: socket.socket) -> None:
         elif not descriptors:
             answer = _answer({}, request)
         elif answer := os.fork():
-            for descriptor in descriptors:
-                os.close(descriptor)
+            for number in descriptors:
+                os.close(number)
         else:
             control.close()
             return _become(request, descriptors)
@@ -199,6 +200,8 @@ def _where(error: BaseException) -> str:
     """The innermost line of the student's file, as 'line 12, in walk'."""
     student = getattr(sys.modules.get(STUDENT), "__file__", None)
     try:
+        import traceback
+
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == student]
         return f"line {frames[-1].lineno}, in {frames[-1].name}" if frames else ""
     except BaseException:

@@ -55,8 +55,8 @@ class Sandbox:
         self.stage = Path(self._folder.name).resolve() / "stage"
         _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
-        self._preload = [name for name in lab.imports if name in PRELOAD]
-        self._server = self._fork_server() if self._preload and forks.AVAILABLE else None
+        self._preload = [name for name in third_party(lab) if name in PRELOAD]
+        self._server = self._fork_server() if forks.AVAILABLE else None
 
     def __enter__(self) -> Sandbox:
         return self

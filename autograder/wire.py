@@ -43,10 +43,15 @@ class Closed(WireError):
     """The other side went away before the frame was complete."""
 
 
+def frame(value: object) -> bytes:
+    """All bytes of a frame that carries ``value``."""
+    payload = encode(value)
+    return struct.pack(">I", len(payload)) + payload
+
+
 def write_frame(stream: IO[bytes], value: object) -> None:
     """Send one value."""
-    payload = encode(value)
-    stream.write(struct.pack(">I", len(payload)) + payload)
+    stream.write(frame(value))
     stream.flush()
 
 
@@ -112,7 +117,7 @@ class _Writer(_Budget):
         self.pieces.append(piece)
 
     def reserve(self, count: int) -> None:
-        """Refuse what is too large before it is copied."""
+        """Refuse what is too large, best before it is copied."""
         self.room -= count
         if self.room < 0:
             raise WireError(f"more than {MAX_BYTES:,} bytes in one value")
@@ -125,7 +130,8 @@ class _Writer(_Budget):
         self._put_numpy(value, depth)
 
     def sized(self, tag: bytes, body: bytes) -> None:
-        self.add(tag + struct.pack(">I", len(body)) + body)
+        self.counted(tag, len(body))
+        self.add(body)
 
     def counted(self, tag: bytes, count: int) -> None:
         self.add(tag + struct.pack(">I", count))

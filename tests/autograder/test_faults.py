@@ -37,7 +37,7 @@ IN_A_FUNCTION = {
     "recursion": ("error", "return product(numbers)"),
     "memory": ("memory", "return len(bytearray(2 << 30))"),
     "giant output": ("output_limit", "while True: print('x' * 10_000)"),
-    "giant reply": ("not_plain", "return 'x' * (80 << 20)"),
+    "giant reply": ("not_plain", "return Twice(bytes(80 << 20))"),
     "endless iterator": ("error", "return iter(int, 1)"),
     "deep nesting": ("not_plain", "x = []\nfor _ in range(10**5): x = [x]\nreturn Twice(x)"),
     "an object": ("not_plain", "return Twice(object())"),

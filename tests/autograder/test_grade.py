@@ -157,3 +157,11 @@ def test_every_check_has_a_result_even_when_nothing_runs(lab):
     result = grade_source(lab, "def total(:")
     assert [check.name for check in result.checks] == [check.name for check in load_checks(lab)]
     assert {check.reason for check in result.checks} == {"syntax"}
+
+
+def test_a_check_that_sends_what_is_not_plain_is_broken_not_the_students_fault(lab):
+    path = lab.folder / "checks.py"
+    text = path.read_text(encoding="utf-8").replace('call("total", [])', 'call("total", {1})')
+    path.write_text(text, encoding="utf-8")
+    _, second, _ = grade_source(lab, answer_source(lab)).checks
+    assert second.reason == "internal" and "type set" in second.message

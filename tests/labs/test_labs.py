@@ -7,17 +7,22 @@ and one that fails as it is loaded. Nonsense in the place of every reply must br
 """
 
 import ast
+import functools
 import math
 import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from autograder.checks import load_checks
-from autograder.grade import grade_files, run_check
+from autograder.grade import PRACTICE, Grader, run_check
 from autograder.lab import PACKAGE_ROOT, Lab, find_labs, load_lab
 from autograder.results import LabResult
+from autograder.sandbox import Sandbox
 from autograder.starter import answer_files, first_comment, starter_files, variants
+from autograder.submission import Submission
 
 LABS = sorted(path.parent.name for path in PACKAGE_ROOT.glob("labs/*/lab.toml"))
 NONSENSE = [None, "text", True, -1, 10**400, math.nan, [], {}, [[None, "x"], 2.5], {"": None}]
@@ -38,10 +43,23 @@ def variant_names(kind: str) -> list[object]:
     ]
 
 
-def graded(name: str, files: dict[str, bytes], what: str) -> LabResult:
-    result = grade_files(lab_called(name), files)
-    print(f"{name}: {what}: {result.score:g} of {result.points} in {result.seconds:.2f} s")
-    return result
+@pytest.fixture(scope="module")
+def graded() -> Iterator[Callable[[str, dict[str, bytes], str], LabResult]]:
+    """Grade files as a submission to a lab; all of a lab share one sandbox, as a class does."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def grader(name: str) -> Grader:
+            lab = lab_called(name)
+            return Grader(lab, stack.enter_context(Sandbox(lab)), PRACTICE)
+
+        def graded(name: str, files: dict[str, bytes], what: str) -> LabResult:
+            result = grader(name).grade(Submission("anonymous", files))
+            marks = f"{result.score:g} of {result.points}"
+            print(f"{name}: {what}: {marks} in {result.seconds:.2f} s")
+            return result
+
+        yield graded
 
 
 def lost(result: LabResult) -> dict[str, str]:
@@ -99,13 +117,13 @@ def test_the_handout_names_every_function_to_write(name):
 
 
 @each_lab
-def test_the_full_answer_earns_everything(name):
+def test_the_full_answer_earns_everything(name, graded):
     result = graded(name, answer_files(lab_called(name)), "full answer")
     assert not lost(result)
 
 
 @each_lab
-def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name):
+def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name, graded):
     result = graded(name, starter_files(lab_called(name)), "starter")
     assert result.problem is None
     assert not [check.name for check in result.checks if check.score]
@@ -113,7 +131,7 @@ def test_the_untouched_starter_earns_nothing_and_says_what_to_write(name):
 
 
 @each_lab
-def test_a_file_that_raises_as_it_is_loaded_earns_nothing(name):
+def test_a_file_that_raises_as_it_is_loaded_earns_nothing(name, graded):
     files = answer_files(lab_called(name))
     files[lab_called(name).file] += b"\nraise RuntimeError('canary')\n"
     result = graded(name, files, "canary")
@@ -139,7 +157,7 @@ def test_no_answer_breaks_a_check(name, value):
 
 
 @pytest.mark.parametrize("name, stem", variant_names("wrong"))
-def test_a_wrong_answer_loses_exactly_the_checks_it_names(name, stem):
+def test_a_wrong_answer_loses_exactly_the_checks_it_names(name, stem, graded):
     lab = lab_called(name)
     path = variants(lab, "wrong")[stem]
     named = set(first_comment(path, "loses"))
@@ -151,7 +169,7 @@ def test_a_wrong_answer_loses_exactly_the_checks_it_names(name, stem):
 
 
 @pytest.mark.parametrize("name, stem", variant_names("right"))
-def test_a_right_answer_built_differently_keeps_everything(name, stem):
+def test_a_right_answer_built_differently_keeps_everything(name, stem, graded):
     lab = lab_called(name)
     path = variants(lab, "right")[stem]
     assert first_comment(path, "keeps") == ["all"], f"{path} should begin with '# keeps: all'"
