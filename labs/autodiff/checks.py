@@ -26,7 +26,7 @@ TINY = 1e-30  # of complex steps, which give derivatives exact to rounding
     title="every node once, after its inputs",
     hint="A node may go into the list only when all its inputs are in it already. Draw the diamond "
     "and run your function on it by hand.",
-    section=f"{CHAPTER}#walk",
+    section=f"{CHAPTER}#the-walk",
 )
 def every_node_once(student, rng):
     leaf, square, diamond = [[]], [[], [0, 0]], [[], [0], [0], [1, 2]]
@@ -46,7 +46,7 @@ def every_node_once(student, rng):
     title="stops where no gradient is wanted",
     hint="Leave out inputs with requires_grad False, the known nodes, and what can be reached "
     "through them alone.",
-    section=f"{CHAPTER}#walk",
+    section=f"{CHAPTER}#the-walk",
 )
 def stops_where_no_gradient_is_wanted(student, rng):
     for _ in range(30):
@@ -65,7 +65,7 @@ def stops_where_no_gradient_is_wanted(student, rng):
     hint="Two arrows lead to each node, so there are 2**50000 paths. Mark what you have seen in a "
     "set (a list takes longer the longer it is), and keep a stack of your own: Python's is a "
     "thousand calls deep.",
-    section=f"{CHAPTER}#walk",
+    section=f"{CHAPTER}#the-walk",
 )
 def linear_work_on_a_deep_chain(student, rng):
     depth = 50_000
@@ -129,7 +129,7 @@ def _drawn(inputs: list[list[int]], needs: list[bool], known: list[int]) -> str:
     title="sums what was broadcast",
     hint="What was repeated is summed: axes in front that the input does not have, and axes where "
     "the input has length 1. pull_back must do it whenever the shapes differ.",
-    section=f"{CHAPTER}#broadcasting",
+    section=f"{CHAPTER}#broadcasting-backwards",
 )
 def sums_what_was_broadcast(student, rng):
     for _ in range(25):
@@ -150,7 +150,7 @@ def sums_what_was_broadcast(student, rng):
     title="adds up what arrives on several paths",
     hint="A node that is used twice gets a piece from each use: add to x.grad, don't assign. The "
     "rule must see value(x) and value(node), not their data.",
-    section=f"{CHAPTER}#walk",
+    section=f"{CHAPTER}#the-walk",
 )
 def adds_up_what_arrives(student, rng):
     x, g, before = rng.standard_normal((3, 2, 2))
@@ -170,7 +170,7 @@ def adds_up_what_arrives(student, rng):
     title="never writes into an array that something else holds",
     hint="In a + b both inputs are given the very same array g. After x.grad += piece, whose "
     "gradient has changed? Make a new array.",
-    section=f"{CHAPTER}#walk",
+    section=f"{CHAPTER}#the-walk",
 )
 def never_writes_into_a_shared_array(student, rng):
     programs = {"a + b": ("add", [0, 1]), "b + a": ("add", [1, 0])}
@@ -247,7 +247,7 @@ def _differentiated(leaves: np.ndarray, i: int, program: list[Any], seed: np.nda
     title="the derivative of normalize",
     hint="The mean and the variance depend on x too. What is left of g has mean zero, and, but for "
     "eps, no part along y.",
-    section=f"{CHAPTER}#rules",
+    section=f"{CHAPTER}#a-table-of-rules",
 )
 def derives_normalize(student, rng):
     for shape in ((5,), (3, 4), (2, 3, 6)):
@@ -274,7 +274,7 @@ def _normalized(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
     points=3,
     title="adds up rows that are looked up twice",
     hint="With ids = [2, 2], row 2 gets two pieces; out[ids] += g keeps only one of them.",
-    section=f"{CHAPTER}#rules",
+    section=f"{CHAPTER}#operators-that-come-in-pairs",
 )
 def adds_rows_that_repeat(student, rng):
     for shape in ((0,), (7,), (4, 5), ()):
@@ -294,7 +294,7 @@ def adds_rows_that_repeat(student, rng):
     title="as few forward steps as a search finds",
     hint="Tabulate the recurrence of the handout for a few slots, and look at the differences "
     "between one length and the next.",
-    section=f"{CHAPTER}#checkpointing",
+    section=f"{CHAPTER}#memory",
 )
 def cost_agrees_with_a_search(student, rng):
     for length, slots in [(1, 1), (2, 1), (5, 1), (4, 2), (4, 9), *_cases(rng, 30, 50, 8)]:
@@ -306,7 +306,7 @@ def cost_agrees_with_a_search(student, rng):
     points=6,
     title="the cost of a billion steps, at once",
     hint="No table, no recursion over the length: how many of the steps run exactly k times?",
-    section=f"{CHAPTER}#checkpointing",
+    section=f"{CHAPTER}#memory",
 )
 def cost_is_a_closed_form(student, rng):
     for slots in (2, 3, int(rng.integers(4, 60)), 1000):
@@ -320,7 +320,7 @@ def cost_is_a_closed_form(student, rng):
     title="the fewest slots that keep within a budget",
     hint="Even with a slot for every state length - 1 forward steps are needed; a slot more never "
     "costs more.",
-    section=f"{CHAPTER}#checkpointing",
+    section=f"{CHAPTER}#memory",
 )
 def finds_the_fewest_slots(student, rng):
     for length, slots in [(1, 1), (2, 1), *_cases(rng, 10, 400, 10)]:
@@ -389,7 +389,7 @@ def _chain(length: int, slots: int) -> str:
     title="plans that run, and give the gradient",
     hint="Take the plan for a chain of four steps, and follow with a pencil what is in hand and "
     "what is in the slots.",
-    section=f"{CHAPTER}#checkpointing",
+    section=f"{CHAPTER}#memory",
 )
 def plans_run_and_give_the_gradient(student, rng):
     edges = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 2), (9, 1), (9, 8), (9, 9), (6, 40)]
@@ -403,7 +403,7 @@ def plans_run_and_give_the_gradient(student, rng):
     title="no forward step more than needed",
     hint="Where must the next state be stored? Let minimal_forward_steps, of the part in front "
     "and of the part behind, decide.",
-    section=f"{CHAPTER}#checkpointing",
+    section=f"{CHAPTER}#memory",
 )
 def plans_run_no_step_too_often(student, rng):
     full = [(math.comb(s + r, s), s) for s, r in ((2, 4), (3, 3), (4, 2))]  # only one best split
