@@ -51,9 +51,10 @@ def finish_times_one_by_one(arrivals: Array, service: Array) -> Array:
 
 
 def finish_times(arrivals: Array, service: Array) -> Array:
-    """The same without a loop: the server has been busy since some arrival k <= n, so
+    """When each request is done: f_n = max(a_n, f_(n-1)) + s_n, and nothing before a_0.
 
-    finish_n = max over k <= n of (arrival_k + service_k + ... + service_n).
+    arrivals a (in order, not negative) and service s: shape (n,), seconds. Without a loop:
+    the server has been busy since some k, so f_n = max over k <= n of (a_k + s_k + ... + s_n).
     """
     done = np.cumsum(service)  # work up to and with request n
     idle = np.maximum.accumulate(arrivals - (done - service))  # without work so far
