@@ -159,7 +159,9 @@ class Claims(DataDirective):
         shows = self.markdown(f"{claim.shows} {claim.limits}".strip())
         where = nodes.paragraph("", "", place(target=claim.section))
         run = nodes.paragraph("", "", nodes.literal(text=claim.command))
-        sign = nodes.inline(text=VERDICT_SIGNS[claim.verdict], classes=["verdict"])
+        sign = nodes.inline(
+            text=VERDICT_SIGNS.get(claim.verdict, claim.verdict), classes=["verdict"]
+        )
         return [says, [*shows, run, where], [nodes.paragraph("", "", sign)]]
 
 
@@ -215,7 +217,8 @@ def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     known: dict[str, dict[str, str]] = {}
     for node in list(doctree.findall(place)):
         chapter, _, anchor = node["target"].partition("#")
-        title, page = records.chapters[chapter].title, f"book/{chapter}"
+        page = f"book/{chapter}"
+        title = records.chapters[chapter].title if chapter in records.chapters else chapter
         if page not in app.env.found_docs:
             node.replace_self(planned(title if node.get("bare") else f"{title} (planned)"))
             continue
