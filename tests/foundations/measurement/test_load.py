@@ -80,6 +80,16 @@ def test_a_closed_loop_obeys_the_response_time_law(clients, think):
     assert run.throughput * (run.latency.mean() + think) == pytest.approx(clients, rel=0.01)
 
 
+def test_at_the_same_load_a_closed_loop_waits_far_less_than_an_open_one():
+    rng = np.random.default_rng(5)
+    service = rng.exponential(1.0, 100_000)
+    closed = closed_loop(service, clients=4, think=1.7)
+    load = closed.throughput  # of a server that does one request a second
+    opened = open_loop(poisson_arrivals(load, service.size, rng), service)
+    assert 0.85 < load < 0.95
+    assert (opened.latency - service).mean() > 3 * (closed.latency - service).mean()
+
+
 @pytest.mark.parametrize("load", [0.3, 0.7])
 @pytest.mark.parametrize(
     ("draw", "second_moment"),

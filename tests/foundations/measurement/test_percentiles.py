@@ -100,6 +100,12 @@ def test_percentiles_do_not_average():
     assert (average, both) == (500.5, 1000.0)
 
 
+def test_of_pages_that_ask_a_hundred_servers_63_percent_meet_the_slowest_hundredth():
+    answers = np.random.default_rng(7).exponential(size=(20_000, 100))
+    slow = answers.max(axis=1) > nearest_rank(answers.ravel(), 99)
+    assert slow.mean() == pytest.approx(1 - 0.99**100, abs=0.01)  # 63 %
+
+
 @pytest.mark.parametrize("percent", [-1, 100.5, math.nan])
 def test_a_percent_out_of_range_is_refused(percent):
     for ask in (nearest_rank, interpolated):
