@@ -107,9 +107,16 @@ def normalize(x: Array, eps: float, saved: list[Array]) -> Array:
 
 def linear(x: Array, W: Array, b: Array) -> Array:
     """x W^T + b. x: (..., inputs); W: (outputs, inputs); b: (outputs,)."""
-    y = np.asarray(x @ W.T)
+    y = np.asarray(rows(x) @ W.T)
     y += b
-    return y
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], -1)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b. A stack of matrices times one matrix is one large product, not many small ones."""
+    if b.ndim == 2 < a.ndim:
+        return np.asarray(rows(a) @ b).reshape(*a.shape[:-1], -1)
+    return np.asarray(np.matmul(a, b))
 
 
 def put(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
@@ -152,6 +159,13 @@ def add_rows(g: Array, ids: Array, n: int) -> Array:
 def rows(x: Value) -> Value:
     """x as a matrix: the leading axes become one."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def matmul_pull(g: Value, a: Value, b: Value) -> Value:
+    """The gradient of a @ b in b: a^T g, over all rows at once where b is one matrix."""
+    if b.ndim == 2 < a.ndim:
+        return rows(a).swapaxes(0, 1) @ rows(g)
+    return a.swapaxes(-1, -2) @ g
 
 
 def restored(g: Value, x: Value, axis: Axis, keepdims: bool) -> Value:

@@ -123,41 +123,41 @@ normalize = Rule(
 
 # ---------------------------------------------------------------- linear algebra
 
-# Three products. The derivatives of each are among the three, so none ever copies a transpose.
-matmul = Rule(
+# Three products. The derivatives of each are among the three: a transpose is never copied.
+matmul: Rule = Rule(
     "matmul",
-    np.matmul,
-    lambda g, y, a, b: matmul_nt(g, b),
-    lambda g, y, a, b: matmul_tn(a, g),
+    kernels.matmul,
+    lambda g, y, a, b: matmul(g, b.swapaxes(-1, -2)),
+    lambda g, y, a, b: kernels.matmul_pull(g, a, b),
     expects="(..., n, k) @ (..., k, m)",
 )
-matmul_nt: Rule = Rule(
+matmul_nt = Rule(
     "matmul_nt",  # a b^T
     lambda a, b: np.matmul(a, b.swapaxes(-1, -2)),
     lambda g, y, a, b: g @ b,
-    lambda g, y, a, b: matmul_tn(g, a),
+    lambda g, y, a, b: g.swapaxes(-1, -2) @ a,
     expects="(..., n, k) and (..., m, k)",
 )
-matmul_tn: Rule = Rule(
+matmul_tn = Rule(
     "matmul_tn",  # a^T b
     lambda a, b: np.matmul(a.swapaxes(-1, -2), b),
-    lambda g, y, a, b: matmul_nt(b, g),
+    lambda g, y, a, b: b @ g.swapaxes(-1, -2),
     lambda g, y, a, b: a @ g,
     expects="(..., k, n) and (..., k, m)",
 )
 linear = Rule(
     "linear",  # x W^T + b, the layer itself: one node, and the sum written into the product
     kernels.linear,
-    lambda g, y, x, W, b: g @ W,
-    lambda g, y, x, W, b: matmul_tn(rows(g), rows(x)),
+    lambda g, y, x, W, b: (rows(g) @ W).reshape(x.shape),
+    lambda g, y, x, W, b: rows(g).swapaxes(0, 1) @ rows(x),
     lambda g, y, x, W, b: np.add.reduce(rows(g), 0),
     expects="x of shape (..., inputs), weight (outputs, inputs), bias (outputs,)",
 )
 filter_ = Rule(
     "filter",  # W applied to the columns of each image; its gradient sums over the images
     np.matmul,
-    lambda g, y, W, columns: matmul_nt(columns, g).sum(0).swapaxes(0, 1),
-    lambda g, y, W, columns: matmul_tn(W, g),
+    lambda g, y, W, columns: (columns @ g.swapaxes(1, 2)).sum(0).swapaxes(0, 1),
+    lambda g, y, W, columns: W.swapaxes(0, 1) @ g,
     expects="kernels (k, c kh kw) and columns (n, c kh kw, places)",
 )
 

@@ -120,22 +120,22 @@ class Tensor(Node):
         backward(self, seed, retain_graph or create_graph, create_graph)
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
-        if gradient is None:
-            if self.size != 1:
+        """The gradient that the walk starts from: an array, or a node if it is to be recorded."""
+        if gradient is not None:
+            gradient = Tensor.lift(gradient)
+            if gradient.shape != self.shape:
                 raise ValueError(
-                    f"backward: a gradient starts from one number, but the result of "
-                    f"{self._name} has shape {self.shape}; reduce it with .sum() or .mean(), or "
-                    f"pass a gradient of that shape"
+                    f"backward: the gradient has shape {gradient.shape}, the result of "
+                    f"{self._name} {self.shape}; they must be equal"
                 )
-            gradient = np.ones(self.shape, self.dtype)
-        elif np.shape(gradient) != self.shape:
+            return gradient if create_graph else np.asarray(gradient.data, self.dtype)
+        if self.size != 1:
             raise ValueError(
-                f"backward: the gradient has shape {np.shape(gradient)}, the result of "
-                f"{self._name} {self.shape}; they must be equal"
+                f"backward: a gradient starts from one number, but the result of {self._name} "
+                f"has shape {self.shape}; reduce it with .sum() or .mean(), or pass a gradient "
+                f"of that shape"
             )
-        if create_graph:
-            return Tensor.lift(gradient)
-        return np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        return Tensor(np.ones_like(self.data)) if create_graph else np.ones_like(self.data)
 
     @property
     def _name(self) -> str:
