@@ -207,7 +207,7 @@ def _collected(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _compare_with_differences(student, rng: np.random.Generator, hide: bool) -> None:
     """The gradients of a random program of products and sines of three leaves."""
-    leaves, needs = rng.standard_normal((3, 2, 2)), [True, bool(rng.random() < 0.5), True]
+    leaves, needs = rng.uniform(0.6, 1.2, (3, 2, 2)), [True, bool(rng.random() < 0.5), True]
     program: list[list[Any]] = []
     for node in range(3, 9):
         i, j = rng.integers(0, node, 2).tolist()
@@ -220,7 +220,7 @@ def _compare_with_differences(student, rng: np.random.Generator, hide: bool) -> 
     for i, grad in enumerate(grads):
         if i in order:
             want = _differentiated(leaves, i, program, seed)
-            close(grad, want, rtol=1e-8, atol=1e-11, what=f"grad of leaf {i} {what}")
+            close(grad, want, rtol=1e-8, atol=1e-13, what=f"grad of leaf {i} {what}")
         elif grad is not None:
             raise Wrong(f"leaf {i} needs no gradient, so its grad should stay None {what}")
 
@@ -309,7 +309,7 @@ def cost_agrees_with_a_search(student, rng):
     section=f"{CHAPTER}#memory",
 )
 def cost_is_a_closed_form(student, rng):
-    for slots in (2, 3, int(rng.integers(4, 60)), 1000):
+    for slots in (1000, 2, 3, int(rng.integers(4, 60))):
         length = int(rng.integers(10**8, 10**9 + 1))
         _same_cost(student, length, slots, _closed_form(length, slots))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray
-Node = Rule = Any  # their attributes: first table of the handout
+Node = Rule = Any  # the handout lists what they have
 Value = Any  # an array here; the reference also runs rules on nodes, to differentiate twice
 
 
