@@ -36,8 +36,14 @@ TIDIED = [
     for pattern, replacement in (
         (r"<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"),  # \\sim
         (r"<mi>(&#x(?:000B1|02026|0003A|027C2);|[:;])</mi>", r"<mo>\1</mo>"),
-        (r"<mi>(&#x(?:02308|0230A|027E8|0007B);)</mi>", r'<mo form="prefix">\1</mo>'),
-        (r"<mi>(&#x(?:02309|0230B|027E9|0007D);)</mi>", r'<mo form="postfix">\1</mo>'),
+        (
+            r"<mi>(&#x(?:02308|0230A|027E8|0007B);)</mi>",
+            r'<mo form="prefix" stretchy="false">\1</mo>',
+        ),
+        (
+            r"<mi>(&#x(?:02309|0230B|027E9|0007D);)</mi>",
+            r'<mo form="postfix" stretchy="false">\1</mo>',
+        ),
         (
             r"<m[io][^>]*>(&#x(?:0007C|02016);)</m[io]>",  # bars open and close with one sign
             r'<mo stretchy="false" lspace="0.06em" rspace="0.06em">\1</mo>',
