@@ -22,6 +22,11 @@ autograder_app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Give out the labs and grade them."
 )
 
+UNSAFE = (
+    "Tier T0: submissions run as plain processes with your rights. Grade in a container or under "
+    "an account that holds nothing else."
+)
+
 LabName = Annotated[str, typer.Argument(metavar="LAB", help="Its name, as in: labs list")]
 Place = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Default: work/LAB")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours, ASCII signs only.")]
@@ -66,9 +71,7 @@ def start(
     place = folder or Path(work.WORK) / found.name
     for path in work.start(found, place, force):
         _say(f"wrote {path}")
-    console().print(
-        f"Edit {place / found.file}, then: labs check {lab}", markup=False, soft_wrap=True
-    )
+    _say(f"Edit {place / found.file}, then: labs check {lab}")
 
 
 @labs_app.command()
@@ -84,7 +87,9 @@ def check(
     from autograder.work import find_work
 
     found = _lab(lab)
-    result = grade_submission(found, read_submission(find_work(found, folder), found))
+    submission = read_submission(find_work(found, folder), found)
+    with console(stderr=True).status(f"checking {submission.student}"):
+        result = grade_submission(found, submission)
     if as_json:
         typer.echo(json.dumps(result.to_gradescope(), indent=1))
     else:
@@ -104,7 +109,7 @@ def submit(
     found = _lab(lab)
     place = work.find_work(found, folder)
     path = work.pack(found, place, work.student_name(place, name))
-    console().print(f"wrote {path}: hand in this file")
+    _say(f"wrote {path}: hand in this file")
 
 
 @autograder_app.command()
@@ -139,6 +144,7 @@ def grade(
     paths, key = find_submissions(submissions, found), _key(key_file)
     if key is None:
         to.print("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
+    to.print(UNSAFE)
     bar = Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=to)
     with bar:
         row = bar.add_task("grading", total=len(paths))

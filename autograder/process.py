@@ -45,7 +45,7 @@ class Limits:
     def for_runner(self) -> dict[str, int]:
         """The limits that the child sets on itself, in bytes and seconds."""
         return {
-            "memory": self.memory * MIB,
+            "memory": int(self.memory * MIB),
             "cpu": int(2 * self.total) + 1,  # only for a child that outlives its grader
             "file": 16 * MIB,
         }

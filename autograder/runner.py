@@ -4,9 +4,9 @@ This program and the student's file share a process, so it knows nothing worth s
 forging: no check, no expected value, no mark. It only does what frames on stdin ask,
 
     {"do": "prepare", ...}                  limits, import paths, modules worth importing early
-    {"do": "load", "file": ..., ...}        run the student's file
+    {"do": "load", "name": ..., ...}        run the student's file, then the lab's probes.py
     {"do": "call", "name": ...}             call one of its functions
-    {"do": "probe", "name": ...}            call a function of the lab's probes.py beside it
+    {"do": "probe", "name": ...}            call a function of probes.py with the file's module
 
 and answers each with {"value": ...} or {"error": type, "message": ..., "where": ...}. It needs
 only the standard library, and never sees more of it than what it is asked to load.
@@ -26,14 +26,17 @@ from typing import IO, Any
 
 from autograder import wire
 
+STUDENT = "_student"  # the name under which the student's file is loaded
+PROBES = "probes"
+LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
 
 class Missing(Exception):
     """The student's file defines no such function."""
 
 
-STUDENT = "_student"  # the name under which the student's file is loaded
-PROBES = "probes"
-LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+class NoProbe(Exception):
+    """The lab's probes.py defines no such function."""
 
 
 def main() -> None:
@@ -140,21 +143,15 @@ def prepare(
     _set_limits(limits)
 
 
-def load(modules: dict[str, ModuleType], file: str, probes: str | None) -> None:
-    """Run the student's file under a private name, then the probes."""
-    modules[STUDENT] = _module_from(STUDENT, file)
-    if probes is not None:
-        modules[PROBES] = _module_from(PROBES, probes)
-
-
-def _module_from(name: str, file: str) -> ModuleType:
+def load(modules: dict[str, ModuleType], name: str, file: str) -> None:
+    """Run a file as the module ``name``."""
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look their module up
     spec.loader.exec_module(module)
-    return module
+    modules[name] = module
 
 
 def call(
@@ -171,7 +168,9 @@ def probe(
     modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     """What the lab's probe ``name`` returns for the student's module."""
-    function: Callable[..., Any] = getattr(modules[PROBES], name)
+    function = getattr(modules.get(PROBES), name, None)
+    if function is None:
+        raise NoProbe(name)
     try:
         return function(modules[STUDENT], *arguments, **keywords)
     except AttributeError as error:

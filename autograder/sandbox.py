@@ -24,6 +24,7 @@ from typing import Any
 from autograder import forks, wire
 from autograder.lab import Lab, LabError, earlier_modules, third_party
 from autograder.process import Child, Lost, Process, spawn
+from autograder.runner import PROBES, STUDENT
 
 START_SECONDS = 60.0  # for the interpreter and NumPy on a busy machine; no student code runs yet
 PRELOAD = {"numpy"}  # imports dear enough to be done before the student's file is loaded
@@ -83,12 +84,16 @@ class Sandbox:
         return spawn(self.command(), box, environment)
 
     def load(self, child: Child) -> dict[str, Any]:
-        """Run the student's file in ``child`` and return the reply."""
+        """Run the student's file in ``child``, then the probes; return the reply to the first."""
         self._await_preparation(child)
         child.start_clock()
-        probes = self.stage / "probes.py"
-        file, beside = child.cwd / self.lab.file, probes if probes.exists() else None
-        return child.ask({"do": "load", "file": str(file), "probes": beside and str(beside)})
+        file, probes = child.cwd / self.lab.file, self.stage / "probes.py"
+        reply = child.ask({"do": "load", "name": STUDENT, "file": str(file)})
+        if "value" in reply and probes.exists():
+            beside = child.ask({"do": "load", "name": PROBES, "file": str(probes)})
+            if "error" in beside:
+                raise SandboxError(f"probes.py: {beside['error']}: {beside['message']}")
+        return reply
 
     def command(self) -> list[str]:
         """The program of a child. Without ``site`` only what the lab names can be imported."""

@@ -24,8 +24,8 @@ class StudentRaised(StudentError):
 
     def __init__(self, kind: str, text: str, where: str) -> None:
         reason = "memory" if kind == "MemoryError" else "error"
-        place = f" ({where} of your file)" if where else ""
-        super().__init__(reason, f"your code raised {kind}: {text}{place}")
+        place = f"{where} of your file" if where else "outside your file, by what it returned"
+        super().__init__(reason, f"{kind}: {text} (raised {place})")
         self.kind, self.text = kind, text
 
 
@@ -66,7 +66,7 @@ class Student:
         """Run the student's file now. Otherwise the first call does."""
         if self._child is None:
             self._child = self._children.take()
-            _value(self._lost_is_student_error(lambda child: self._sandbox.load(child)))
+            _value(self._sandbox.load, self._child)
 
     def printed(self) -> str:
         """What the student's code has printed so far."""
@@ -79,31 +79,34 @@ class Student:
 
     def _ask(self, do: str, name: str, arguments: tuple[object, ...], keywords: object) -> Any:
         self.load()
-        request = {"do": do, "name": name, "arguments": arguments, "keywords": keywords}
-        return _value(self._lost_is_student_error(lambda child: child.ask(request)))
-
-    def _lost_is_student_error(self, ask: Callable[[Child], dict[str, Any]]) -> dict[str, Any]:
         assert self._child
-        try:
-            return ask(self._child)
-        except Lost as lost:
-            raise StudentError(lost.reason, str(lost)) from None
+        request = {"do": do, "name": name, "arguments": arguments, "keywords": keywords}
+        return _value(self._child.ask, request)
 
 
-def _value(reply: dict[str, Any]) -> Any:
-    """The value of a reply, or the error it reports."""
+def _value(ask: Callable[[Any], dict[str, Any]], about: object) -> Any:
+    """The value in the reply to ``ask(about)``, or the error it reports."""
+    try:
+        reply = ask(about)
+    except Lost as lost:
+        raise StudentError(lost.reason, str(lost)) from None
     if "value" in reply:
         return reply["value"]
     kind, text = reply["error"], reply["message"]
-    if kind == "Missing":
-        raise StudentError("missing", f"your file defines no function {text}")
-    if kind == "NotImplementedError":
-        raise StudentError("missing", f"not written yet: {text}")
-    if kind == "NotPlain":
-        raise StudentError("not_plain", f"the answer cannot be sent back: {text}")
-    if kind == "SystemExit":
-        raise StudentError("exited", f"your code called {text}")
+    if kind == "NoProbe":
+        raise LookupError(f"probes.py defines no {text}")  # a fault of the lab
+    if kind in _WORDING:
+        reason, wording = _WORDING[kind]
+        raise StudentError(reason, wording.format(text))
     raise StudentRaised(kind, text, reply["where"])
+
+
+_WORDING = {
+    "Missing": ("missing", "your file defines no function {}"),
+    "NotImplementedError": ("missing", "not written yet: {}"),
+    "NotPlain": ("not_plain", "the answer cannot be sent back: {}"),
+    "SystemExit": ("exited", "your code called {}"),
+}
 
 
 def _raised(ask: Callable[[], object]) -> tuple[str, str]:

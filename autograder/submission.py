@@ -80,6 +80,8 @@ class _Unreadable(Exception):
 
 def _read(path: Path, lab: Lab) -> dict[str, bytes]:
     wanted = {*lab.files, MANIFEST}
+    if path.is_symlink():
+        raise _Unreadable(f"{path.name} is a link")
     if path.is_dir():
         return {name: _read_file(path / name) for name in wanted if (path / name).exists()}
     if path.suffix == ".py":

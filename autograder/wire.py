@@ -124,10 +124,25 @@ class _Writer(_Budget):
 
     def put(self, value: object, depth: int) -> None:
         self.spend(depth)
-        for kind, write in _WRITERS:
-            if isinstance(value, kind):
-                return write(self, value, depth)
-        self._put_numpy(value, depth)
+        match value:
+            case None | True | False:
+                self.add({None: b"N", True: b"T", False: b"F"}[value])
+            case int():
+                self.integer(value)
+            case float():
+                self.add(b"f" + struct.pack(">d", value))
+            case str():
+                self.sized(b"s", _utf8(value))
+            case bytes():
+                self.sized(b"b", bytes(value))
+            case list() | tuple():
+                self.counted(b"l", len(value))
+                for item in value:
+                    self.put(item, depth + 1)
+            case dict():
+                self.mapping(value, depth)
+            case _:
+                self.numpy(value, depth)
 
     def sized(self, tag: bytes, body: bytes) -> None:
         self.counted(tag, len(body))
@@ -136,54 +151,31 @@ class _Writer(_Budget):
     def counted(self, tag: bytes, count: int) -> None:
         self.add(tag + struct.pack(">I", count))
 
-    def none(self, value: None, depth: int) -> None:
-        self.add(b"N")
-
-    def boolean(self, value: bool, depth: int) -> None:
-        self.add(b"T" if value else b"F")
-
-    def integer(self, value: int, depth: int) -> None:
+    def integer(self, value: int) -> None:
         size = int.bit_length(value) // 8 + 1
         if size > MAX_INT_BYTES:
             raise WireError(f"an int of {size:,} bytes; at most {MAX_INT_BYTES:,} are sent")
         self.sized(b"i", int.to_bytes(value, size, "big", signed=True))
 
-    def real(self, value: float, depth: int) -> None:
-        self.add(b"f" + struct.pack(">d", value))
-
-    def text(self, value: str, depth: int, tag: bytes = b"s") -> None:
-        try:
-            self.sized(tag, str.encode(value, "utf-8"))
-        except UnicodeEncodeError:
-            raise WireError("a str that is not valid Unicode (a lone surrogate)") from None
-
-    def raw(self, value: bytes, depth: int) -> None:
-        self.sized(b"b", bytes(value))
-
-    def sequence(self, value: list[object] | tuple[object, ...], depth: int) -> None:
-        self.counted(b"l", len(value))
-        for item in value:
-            self.put(item, depth + 1)
-
-    def mapping(self, value: dict[object, object], depth: int) -> None:
+    def mapping(self, value: dict[Any, object], depth: int) -> None:
         self.counted(b"d", len(value))
         for key, item in value.items():
             if not isinstance(key, str):
                 raise WireError(f"a dict key of type {type(key).__name__}; keys must be str")
-            self.text(key, depth, tag=b"")
+            self.sized(b"", _utf8(key))
             self.put(item, depth + 1)
 
-    def _put_numpy(self, value: object, depth: int) -> None:
+    def numpy(self, value: object, depth: int) -> None:
         """An array, a NumPy number (sent as a plain one), or an error that names the type."""
         np = sys.modules.get("numpy")
         if np is not None and isinstance(value, np.ndarray):
-            self._array(value)
+            self.array(value)
         elif np is not None and isinstance(value, np.bool_ | np.integer | np.floating):
             self.put(value.item(), depth + 1)
         else:
             raise WireError(f"a value of type {type(value).__name__} is not plain data")
 
-    def _array(self, value: np.ndarray) -> None:
+    def array(self, value: np.ndarray) -> None:
         dtype = value.dtype.newbyteorder("<")
         if dtype.str not in DTYPES:
             raise WireError(f"an array of dtype {value.dtype} is not plain data")
@@ -193,17 +185,11 @@ class _Writer(_Budget):
         self.pieces.append(value.astype(dtype, copy=False).tobytes())  # in C order
 
 
-# bool stands before int because every bool is one
-_WRITERS: list[tuple[Any, Callable[[_Writer, Any, int], None]]] = [
-    (type(None), _Writer.none),
-    (bool, _Writer.boolean),
-    (int, _Writer.integer),
-    (float, _Writer.real),
-    (str, _Writer.text),
-    (bytes, _Writer.raw),
-    (list | tuple, _Writer.sequence),
-    (dict, _Writer.mapping),
-]
+def _utf8(text: str) -> bytes:
+    try:
+        return str.encode(text, "utf-8")
+    except UnicodeEncodeError:
+        raise WireError("a str that is not valid Unicode (a lone surrogate)") from None
 
 
 class _Reader(_Budget):

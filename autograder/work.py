@@ -20,8 +20,10 @@ def start(lab: Lab, folder: Path, force: bool = False) -> list[Path]:
     Work that is there already is never overwritten: without ``force`` that is an error, with it
     the old files are kept under another name.
     """
-    texts = {lab.file: starter_source(lab), "handout.md": _text(lab.folder / "handout.md")}
-    texts |= {name: _text(lab.folder / "files" / name) for name in lab.extra}
+    given = {name: lab.folder / "files" / name for name in lab.extra}
+    given["handout.md"] = lab.folder / "handout.md"
+    texts = {name: path.read_text(encoding="utf-8") for name, path in given.items()}
+    texts[lab.file] = starter_source(lab)
     present = [folder / name for name in lab.files if (folder / name).exists()]
     if present and not force:
         raise LabError(
@@ -35,10 +37,6 @@ def start(lab: Lab, folder: Path, force: bool = False) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
 def _free_name(path: Path) -> Path:
     """autodiff.py -> autodiff.old-1.py, or the first number that is free."""
     number = 1
@@ -50,6 +48,8 @@ def _free_name(path: Path) -> Path:
 def find_work(lab: Lab, place: Path | None = None) -> Path:
     """The folder or file with the student's answer: ``place``, here, or below work/."""
     if place is not None:
+        if not place.exists():
+            raise LabError(f"there is no {place}")
         return place
     here = Path.cwd()
     for folder in (here, here / WORK / lab.name, lab.root / WORK / lab.name):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from autograder import grade as grading
+from autograder import forks
 from autograder.checks import Check, Score, Wrong, load_checks
 from autograder.grade import Grader, grade_files, grade_source, run_check, seeded
 from autograder.sandbox import Sandbox, SandboxError
@@ -148,7 +148,7 @@ def test_children_that_are_started_ahead_change_no_mark_and_do_not_stay(lab):
 def test_spawned_and_forked_children_give_the_same_marks(lab, monkeypatch):
     numpy_lab = dataclasses.replace(lab, imports=(*lab.imports, "numpy"))
     forked = grade_files(numpy_lab, answer_files(lab))
-    monkeypatch.setattr(grading.forks, "AVAILABLE", False)
+    monkeypatch.setattr(forks, "AVAILABLE", False)
     assert marks(grade_files(numpy_lab, answer_files(lab))) == marks(forked)
     assert forked.score == 100
 
@@ -165,3 +165,22 @@ def test_a_check_that_sends_what_is_not_plain_is_broken_not_the_students_fault(l
     path.write_text(text, encoding="utf-8")
     _, second, _ = grade_source(lab, answer_source(lab)).checks
     assert second.reason == "internal" and "type set" in second.message
+
+
+@pytest.mark.parametrize(
+    "probes, complaint",
+    [("import nowhere\n", "nowhere"), ("def thrice(student):\n    pass\n", "defines no twice")],
+)
+def test_broken_probes_are_not_the_students_fault(lab, probes, complaint):
+    (lab.folder / "probes.py").write_text(probes, encoding="utf-8")
+    last = grade_source(lab, answer_source(lab)).checks[-1]
+    assert last.reason == "internal" and complaint in last.message
+
+
+@pytest.mark.skipif(not forks.AVAILABLE, reason="children are spawned here")
+def test_a_fork_server_that_was_killed_is_done_without(lab):
+    with Sandbox(lab) as sandbox:
+        grader = Grader(lab, sandbox, b"k")
+        before = grader.grade(Submission("Ada", answer_files(lab)))
+        sandbox._server._process.kill()
+        assert marks(grader.grade(Submission("Ada", answer_files(lab)))) == marks(before)
