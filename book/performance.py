@@ -15,6 +15,7 @@ from typing import Any
 import figures
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from matplotlib.transforms import Transform, blended_transform_factory
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 ABSENT = "No result is recorded yet: `make bench` writes it."
@@ -51,15 +52,7 @@ def _draw(ax: Any, cases: list[tuple[str, list[dict[str, Any]]]]) -> None:
     ticks: list[tuple[int, str]] = []
     place = 0
     for title, of in cases:
-        ax.annotate(
-            title,
-            (0, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, -3),
-            textcoords="offset points",
-            fontsize=9,
-            color=figures.INK,
-        )
+        _headline(ax, place, title)
         for row in of:
             place += 1
             _mark(ax, place, row)
@@ -77,6 +70,27 @@ def _draw(ax: Any, cases: list[tuple[str, list[dict[str, Any]]]]) -> None:
     )
     ax.minorticks_off()
     figures.label(ax, x="time of the peer ÷ time of ours")
+
+
+def _headline(ax: Any, place: int, title: str) -> None:
+    """The case's title, from the left edge of the drawing and over its lines."""
+    paper = {"facecolor": figures.PAPER, "edgecolor": "none", "pad": 1.5}
+    text = ax.text(
+        0.01,
+        place,
+        title,
+        transform=_across(ax),
+        va="center",
+        bbox=paper,
+        fontsize=9,
+        color=figures.INK,
+    )
+    text.set_in_layout(False)
+
+
+def _across(ax: Any) -> Transform:
+    """Horizontally a share of the whole drawing, vertically the panel's own data."""
+    return blended_transform_factory(ax.figure.transFigure, ax.transData)
 
 
 def _mark(ax: Any, place: int, row: dict[str, Any]) -> None:
