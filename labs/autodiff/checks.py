@@ -423,7 +423,7 @@ def plans_run_no_step_too_often(student, rng):
 
 def _forward_steps(student, length: int, slots: int, rng: np.random.Generator) -> int:
     """How many forward steps the student's plan runs; `Wrong` if it breaks a rule."""
-    plan = typed(student.call("revolve", length, slots), list[list[str | int]], "the plan")
+    plan = typed(student.call("revolve", length, slots), list[list], "the plan")
     for number in (part for action in plan for part in action if type(part) is int):
         _int(number, "a number in the plan")
     machine, chain = Machine(length, slots, rng), _chain(length, slots)
