@@ -24,10 +24,15 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Listing:
-    """One ``literalinclude`` of a chapter: which file, and which name in it (None: all of it)."""
+    """One ``literalinclude`` of a chapter: which file, and what of it.
+
+    A definition is included by ``name``; what has none, such as the rows of a table, between two
+    ``marks``, texts that stand in the file. Numbers of lines are no name: they go stale unnoticed.
+    """
 
     path: str
     name: str | None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,9 @@ def listings(text: str) -> list[Listing]:
         target = re.fullmatch(r"\{literalinclude\}\s*/?((?:mlsys|autograder)/\S+\.py)", head)
         if target:
             name = re.search(r"^:pyobject:\s*(\S+)", body, re.M)
-            found.append(Listing(target[1], name[1] if name else None))
+            marks = re.findall(r"^:(?:start|end)-(?:at|after|before):[ \t]*(.+)$", body, re.M)
+            texts = tuple(mark.strip("\"'") for mark in marks)
+            found.append(Listing(target[1], name[1] if name else None, texts))
     return found
 
 

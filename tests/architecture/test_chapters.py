@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from pathlib import Path
 
-from project import Module, Project, imported, listings, python_blocks, require
+from project import Listing, Module, Project, imported, listings, python_blocks, require
 
 Tree = Callable[[dict[str, str]], Project]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -19,16 +19,20 @@ def broken_listings(project: Project) -> list[str]:
     for chapter, text in project.chapters.items():
         for listing in listings(text):
             path = project.root / listing.path
-            if listing.name is None:
-                rows.append(f"{chapter}.md includes {listing.path} whole: name a :pyobject:")
-            elif not path.exists() or not _defines(path, listing.name):
-                rows.append(f"{chapter}.md includes {listing.name}, which {listing.path} lacks")
+            if listing.name is None and not listing.marks:
+                rows.append(f"{chapter}.md includes {listing.path} by no name: give a :pyobject:")
+            elif not path.exists() or not _holds(path, listing):
+                wanted = listing.name or " and ".join(listing.marks)
+                rows.append(f"{chapter}.md includes {wanted}, which {listing.path} lacks")
     return rows
 
 
-def _defines(path: Path, name: str) -> bool:
-    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
-    for part in name.split("."):
+def _holds(path: Path, listing: Listing) -> bool:
+    text = path.read_text(encoding="utf-8")
+    if listing.name is None:
+        return all(mark in text for mark in listing.marks)
+    body: list[ast.stmt] = ast.parse(text).body
+    for part in listing.name.split("."):
         found = [node for node in body if getattr(node, "name", None) == part]
         if not found:
             return False
@@ -191,10 +195,12 @@ def test_a_sound_chapter_passes(tree: Tree) -> None:
     for name in ("turn", "Ring", "Ring.send"):
         project = _chapter(tree, f":pyobject: {name}")
         assert not broken_listings(project) + retyped(project)
+    assert not broken_listings(_chapter(tree, ':start-at: "def turn"\n:end-before: "class Ring"'))
 
 
 def test_a_listing_without_a_name_or_with_a_wrong_one_is_caught(tree: Tree) -> None:
-    for option in (":language: python", ":pyobject: spin", ":pyobject: Ring.recv"):
+    options = (":language: python", ":lines: 3-9", ":pyobject: spin", ":pyobject: Ring.recv")
+    for option in (*options, ':start-at: "def gone"'):
         assert len(broken_listings(_chapter(tree, option))) == 1, option
 
 
