@@ -6,8 +6,12 @@ could not be graded for a fault of ours (``autograder grade``); 2, the request m
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +19,7 @@ import typer
 
 from autograder.lab import Lab, LabError, find_labs, find_root
 from autograder.printable import printable
+from autograder.results import LabResult
 from autograder.show import console, show_result
 
 labs_app = typer.Typer(add_completion=False, no_args_is_help=True, help="Do the labs of the book.")
@@ -44,6 +49,9 @@ def autograder_main() -> None:
 
 def _run(app: typer.Typer, name: str) -> None:
     """A mistake of the user is one line on stderr, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a sign shows another one
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name=name)
     except (LabError, OSError) as error:
@@ -151,10 +159,8 @@ def grade(
         results = grade_all(
             found, paths, out, key or b"practice", workers, lambda result: bar.advance(row)
         )
-    problems = [result for result in results if result.problem]
-    for result in problems:
-        line = printable(f"{result.student}: {result.problem}", characters=300)
-        to.print(line, markup=False, soft_wrap=True)
+    for line in _remarks(results):
+        to.print(printable(line, characters=300), markup=False, soft_wrap=True)
     _say(f"wrote {out / 'gradebook.csv'} and {out / 'report.html'}")
     raise typer.Exit(int(any(result.broken for result in results)))
 
@@ -171,6 +177,18 @@ def sample(
     for one in class_:
         _say(f"{one.archive.name:<44} {one.work.kind:<8} {one.work.name}")
     _say(f"wrote {len(class_)} archives; next: autograder grade {folder} --lab {lab} --out OUT")
+
+
+def _remarks(results: list[LabResult]) -> Iterator[str]:
+    """What an instructor should look at before the marks are given out."""
+    for result in results:
+        if result.problem or result.note:
+            yield f"{result.student}: {result.problem or result.note}"
+        if result.broken:
+            yield f"{result.student}: a check failed for a fault of its own; grade again"
+    for student, count in Counter(result.student for result in results).items():
+        if count > 1:
+            yield f"{student}: {count} submissions, each with a row of its own"
 
 
 def _say(line: str) -> None:

@@ -24,8 +24,8 @@ class StudentRaised(StudentError):
 
     def __init__(self, kind: str, text: str, where: str) -> None:
         reason = "memory" if kind == "MemoryError" else "error"
-        place = f"{where} of your file" if where else "outside your file, by what it returned"
-        super().__init__(reason, f"{kind}: {text} (raised {place})")
+        place = f"at {where} of your file" if where else "outside your file, in using its answer"
+        super().__init__(reason, f"{kind}: {text} ({place})")
         self.kind, self.text = kind, text
 
 

@@ -1,5 +1,6 @@
 """The commands, as they are typed: what they print, where they write, how they exit."""
 
+import dataclasses
 import json
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from autograder import cli
 from autograder.starter import answer_source, starter_source
-from autograder.submission import read_submission
+from autograder.submission import read_submission, write_archive
 
 
 @pytest.fixture
@@ -155,6 +156,17 @@ def test_a_broken_check_makes_grading_exit_with_1(run, course, lab, tmp_path):
     (tmp_path / "ada.py").write_text(answer_source(lab), encoding="utf-8")
     arguments = ["grade", tmp_path / "ada.py", "--lab", "sums", "--out", tmp_path / "out"]
     assert run("autograder", *arguments)[0] == 1
+
+
+def test_what_deserves_a_second_look_is_said(run, lab, tmp_path):
+    other = dataclasses.replace(lab, version="sha256:0")
+    files = {"sums.py": answer_source(lab).encode()}
+    (tmp_path / "in").mkdir()
+    for name, each in (("a", lab), ("b", other)):
+        (tmp_path / "in" / f"{name}.zip").write_bytes(write_archive(each, files, "Ada"))
+    arguments = ["grade", tmp_path / "in", "--lab", "sums", "--out", tmp_path / "out"]
+    code, _, err = run("autograder", *arguments)
+    assert code == 0 and "another version" in err and "Ada: 2 submissions" in err
 
 
 def test_help_names_every_command(run):

@@ -171,16 +171,18 @@ def test_a_hundred_slow_answers_share_one_budget(shared_lab):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for a parent-death signal")
-@pytest.mark.parametrize("imports", ["", "numpy"])
-def test_children_die_with_a_grader_that_is_killed(shared_lab, tmp_path, imports):
+@pytest.mark.parametrize("forked", [True, False])
+def test_children_die_with_a_grader_that_is_killed(shared_lab, tmp_path, forked):
     mark = tmp_path / "mark"
     script = f"""
 import dataclasses
+from autograder import forks
 from autograder.grade import grade_source
 from autograder.lab import load_lab
+forks.AVAILABLE = {forked}
 lab = load_lab({str(shared_lab.folder)!r})
 limits = dataclasses.replace(lab.limits, wall=50.0, total=50.0)
-lab = dataclasses.replace(lab, limits=limits, imports=(*lab.imports, *{imports.split()!r}))
+lab = dataclasses.replace(lab, limits=limits)
 grade_source(lab, '''
 import os, sys
 with os.fdopen(os.open({str(mark)!r}, os.O_WRONLY | os.O_CREAT), "w") as file:
