@@ -51,8 +51,9 @@ def retyped(project: Project) -> list[str]:
         f"{chapter}.md types {node.name} again, which is {origin}: include the listing instead"
         for chapter, text in project.chapters.items()
         for node in _defined_in_blocks(text)
+        for typed in (_lines(node),)
         for origin, lines in reference
-        if _is_copy(_lines(node), lines)
+        if _is_copy(typed, lines)
     ]
 
 
