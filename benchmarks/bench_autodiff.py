@@ -21,7 +21,7 @@ from typing import Any
 import machine
 import numpy as np
 from engines.problems import CNN, MLP, Attention, Chain, Convolution
-from race import Case, Disagreement, Peer, Report, Row, Track
+from race import CLOCK_NAME, Case, Disagreement, Peer, Report, Row, Track
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -49,22 +49,25 @@ def heats() -> list[Heat]:
 
 
 def _operations() -> list[Heat]:
+    """A number is an array of shape (); engines of scalars have nothing else."""
+    scalars: dict[str, float | None] = {"micrograd": None, "minitorch": None}
+    arrays: dict[str, float | None] = {"torch": None, "autograd": None}
     found = []
-    for n in (1, 100, 10_000):
-        elements = "1 element" if n == 1 else f"{n:,} elements"
-        arrays: dict[str, float | None] = {"torch": None, "autograd": None}
-        scalars: dict[str, float | None] = {"micrograd": None, "minitorch": None} if n == 1 else {}
-        goal = {"torch": 2.5, "autograd": 10.0, "micrograd": 1.0, "minitorch": 7.0}
-        both = dict(goal) if n == 1 else arrays
-        for method, words, targets in (
-            ("operations", "forward and backward", both),
-            ("forward", "forward", arrays | scalars),
+    for size, words, shape, targets in (
+        ("number", "a number", (), arrays | {"micrograd": 1.0, "minitorch": 7.0}),
+        ("1", "1 element", (1,), {"torch": 2.5, "autograd": 10.0}),
+        ("100", "100 elements", (100,), arrays),
+        ("10000", "10,000 elements", (10_000,), arrays),
+    ):
+        for method, direction, goals in (
+            ("operations", "forward and backward", targets),
+            ("forward", "forward", arrays | ({} if shape else scalars)),
             ("backward", "backward", arrays),
         ):
-            name = f"operation-{n}" if method == "operations" else f"operation-{n}-{method}"
-            title = f"one operation on {elements}, {words}"
+            name = f"operation-{size}" + ("" if method == "operations" else f"-{method}")
+            title = f"one operation on {words}, {direction}"
             case = Case(name, "operation", title, "operation", per_call=1000, tolerance=1e-3)
-            found.append(Heat(case, _bind(Chain.draw, n), method, targets))
+            found.append(Heat(case, _bind(Chain.draw, *shape), method, goals))
     return found
 
 
@@ -206,8 +209,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     cases = [heat.case.case for heat in heats()]
-    parser.add_argument("--case", action="append", metavar="NAME", default=[],
-                        help=f"only cases whose name starts so; one of {', '.join(cases)}")  # fmt: skip
+    starts = f"only cases whose name starts so; there are {', '.join(cases)}"
+    parser.add_argument("--case", action="append", metavar="NAME", default=[], help=starts)
     parser.add_argument("--quick", action="store_true", help="5 rounds of 2 ms; writes nothing")
     parser.add_argument("--rounds", type=int, help="rounds for each ratio (default 21, quick 5)")
     parser.add_argument("--minitorch", type=Path, metavar="PATH", help="a completed solution")
@@ -236,9 +239,8 @@ def main(arguments: list[str]) -> int:
     rounds = chosen.rounds or (5 if chosen.quick else 21)
     track = Track(np.random.default_rng(SEED), rounds, 0.002 if chosen.quick else 0.01)
     peers, engines = enter(chosen.minitorch, chosen.tinytorch)
-    report = Report(
-        "autodiff", "python benchmarks/bench_autodiff.py", machine.facts(), peers, [], []
-    )
+    facts = machine.facts() | {"clock": CLOCK_NAME}
+    report = Report("autodiff", "python benchmarks/bench_autodiff.py", facts, peers, [], [])
     console = Console()
     console.print(f"load average before: {machine.load()}", highlight=False)
     selected = [h for h in heats() if not chosen.case or h.case.case.startswith(tuple(chosen.case))]
@@ -252,8 +254,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _finish(chosen: argparse.Namespace, report: Report, console: Console) -> int:
-    wide = table(report.rows)
-    console.print(wide, width=max(console.width, 120), crop=False)
+    Console(width=max(console.width, 125)).print(table(report.rows))
     for entry in report.skipped:
         console.print(
             f"not raced: {entry['case']} / {entry['peer']}: {entry['why']}", highlight=False

@@ -1,8 +1,8 @@
 """The machine under a benchmark: make it comparable, and write down what it is.
 
-One thread each: two thread pools in one process disturb each other more than they help. And one setting
-of malloc for all: by default each array above a size is mapped anew and paid for in page
-faults, which often costs more than the arithmetic (systems that keep a pool do not pay).
+One thread each: two thread pools in one process disturb each other more than they help. And one
+setting of malloc for all: by default each array above a size is mapped anew and paid for in page
+faults, which often costs more than the arithmetic (libraries that keep a pool do not pay).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 MALLOC = {  # read by glibc when a process starts; other systems ignore it
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",

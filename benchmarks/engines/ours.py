@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from race import Entry, Results
 
-from engines.problems import CNN, MLP, Attention, Chain, Convolution
+from engines.problems import CNN, MLP, Attention, Chain, Convolution, compared
 from mlsys.foundations import autodiff as ad
 from mlsys.foundations.autodiff import Tensor
 
@@ -90,21 +92,23 @@ class Ours:
     def attention(self, p: Attention) -> Entry:
         """Forward and backward."""
         leaves = _leaves(p.x, *p.weights)
-        x, Wqkv, bqkv, Wo, bo = leaves
+        x, Wq, bq, Wk, bk, Wv, bv, Wo, bo = leaves
         B, T, D = p.x.shape
+
+        def heads(y: Tensor) -> Tensor:
+            return y.reshape(B, T, p.heads, D // p.heads).swapaxes(1, 2)
 
         def work() -> Tensor:
             _forget(leaves)
-            qkv = ad.linear(x, Wqkv, bqkv).reshape(B, T, 3, p.heads, D // p.heads)
-            q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # (B, heads, T, D / heads) each
-            mixed = ad.attention(q, k, v, causal=True)
+            q, k, v = ad.linear(x, Wq, bq), ad.linear(x, Wk, bk), ad.linear(x, Wv, bv)
+            mixed = ad.attention(heads(q), heads(k), heads(v), causal=True)
             y = ad.linear(mixed.swapaxes(1, 2).reshape(B, T, D), Wo, bo)
             y.backward(p.g)
             return y
 
         def results() -> Results:
             y = work().numpy()
-            return {"y": y, "gradient of x": x.grad, "gradient of Wqkv": Wqkv.grad}
+            return {"y": y} | {name: leaf.grad for name, leaf in compared(leaves).items()}
 
         return Entry(work, results)
 
@@ -121,22 +125,26 @@ def _named(leaves: list[Tensor]) -> Results:
     return {name: leaf.grad for name, leaf in zip(names, leaves, strict=True)}
 
 
-def _training(loss, weights: list[Tensor], rate: float) -> Entry:  # type: ignore[no-untyped-def]
-    """An entry of one SGD step; its results are those of the step from the first weights."""
+def _training(loss: Callable[[], Tensor], weights: list[Tensor], rate: float) -> Entry:
+    """An entry of one SGD step; its results are loss and gradients at the first weights."""
     first = [weight.data.copy() for weight in weights]
 
-    def work() -> float:
+    def gradients() -> float:
         _forget(weights)
         value = loss()
         value.backward()
+        return value.item()
+
+    def work() -> None:
+        gradients()
         for weight in weights:
-            weight.data -= rate * weight.grad
-        return float(value.data)
+            weight.grad *= rate
+            weight.data -= weight.grad
 
     def results() -> Results:
         for weight, data in zip(weights, first, strict=True):
             weight.data[...] = data
-        found = {"loss": np.array(work())}
+        found = {"loss": np.array(gradients())}
         return found | {f"gradient {i}": weight.grad for i, weight in enumerate(weights)}
 
     return Entry(work, results)

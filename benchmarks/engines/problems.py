@@ -11,12 +11,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def _normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
-    return (rng.standard_normal(shape) * scale).astype(np.float32)
+    return np.asarray(rng.standard_normal(shape) * scale, np.float32)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """h = h * w; h = h + b; and so on, ``operations`` in all. h, w, b and the gradient g: (n,)."""
+    """h = h * w; h = h + b; and so on, ``operations`` in all; h, w, b and the gradient g alike."""
 
     h: Array
     w: Array
@@ -25,10 +25,10 @@ class Chain:
     operations: int = 1000
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, n: int) -> Chain:
-        """Numbers near those that keep 500 products and 500 sums of moderate size."""
-        w = (1 + 1e-3 * rng.standard_normal(n)).astype(np.float32)
-        return cls(_normal(rng, n), w, _normal(rng, n, scale=1e-2), _normal(rng, n))
+    def draw(cls, rng: np.random.Generator, *shape: int) -> Chain:
+        """Numbers that 500 products and 500 sums keep of moderate size; no shape: one number."""
+        w = np.asarray(1 + 1e-3 * rng.standard_normal(shape), np.float32)
+        return cls(_normal(rng, *shape), w, _normal(rng, *shape, scale=1e-2), _normal(rng, *shape))
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,23 @@ class Attention:
     """Causal self-attention with its projections, forward, and backward to x and all weights."""
 
     x: Array  # (B, T, D)
-    weights: list[Array]  # Wqkv (3 D, D), bqkv (3 D,), Wo (D, D), bo (D,)
+    weights: list[Array]  # W (D, D) and b (D,), for queries, keys, values and output
     g: Array  # (B, T, D)
     heads: int = field(default=4)
 
     @classmethod
     def draw(cls, rng: np.random.Generator, B: int, T: int, D: int, heads: int) -> Attention:
         """B sequences of T positions, D numbers each."""
-        weights = [_normal(rng, 3 * D, D, scale=D**-0.5), _normal(rng, 3 * D, scale=0.01)]
-        weights += [_normal(rng, D, D, scale=D**-0.5), _normal(rng, D, scale=0.01)]
+        weights = []
+        for _ in range(4):
+            weights += [_normal(rng, D, D, scale=D**-0.5), _normal(rng, D, scale=0.01)]
         return cls(_normal(rng, B, T, D), weights, _normal(rng, B, T, D), heads)
+
+
+def compared(leaves: list[Any]) -> dict[str, Any]:
+    """Attention's leaves by name, but for the keys' bias: it moves all scores of a query alike, so
+    its gradient is 0, and what an engine finds there is the noise of its rounding.
+    """
+    names = ("x", "Wq", "bq", "Wk", "bk", "Wv", "bv", "Wo", "bo")
+    named = zip(names, leaves, strict=True)
+    return {f"gradient of {name}": leaf for name, leaf in named if name != "bk"}

@@ -1,13 +1,15 @@
-"""PyTorch in eager mode on one thread; updates by ``sub_`` in place, which beats ``torch.optim``."""
+"""PyTorch, eager, on one thread; updates by ``sub_`` in place, which is faster than torch.optim."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from race import Entry, Results
 
-from engines.problems import CNN, MLP, Attention, Chain, Convolution
+from engines.problems import CNN, MLP, Attention, Chain, Convolution, compared
 
 Tensor = torch.Tensor
 
@@ -99,23 +101,24 @@ class PyTorch:
     def attention(self, p: Attention) -> Entry:
         """Forward and backward, with ``scaled_dot_product_attention``."""
         leaves = _leaves(p.x, *p.weights)
-        x, Wqkv, bqkv, Wo, bo = leaves
+        x, Wq, bq, Wk, bk, Wv, bv, Wo, bo = leaves
         g = torch.from_numpy(p.g)
         B, T, D = p.x.shape
 
+        def heads(y: Tensor) -> Tensor:
+            return y.reshape(B, T, p.heads, D // p.heads).transpose(1, 2)
+
         def work() -> Tensor:
             _forget(leaves)
-            qkv = F.linear(x, Wqkv, bqkv).reshape(B, T, 3, p.heads, D // p.heads)
-            q, k, v = qkv.permute(2, 0, 3, 1, 4)
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            q, k, v = F.linear(x, Wq, bq), F.linear(x, Wk, bk), F.linear(x, Wv, bv)
+            mixed = F.scaled_dot_product_attention(heads(q), heads(k), heads(v), is_causal=True)
             y = F.linear(mixed.transpose(1, 2).reshape(B, T, D), Wo, bo)
             y.backward(g)
             return y
 
         def results() -> Results:
             y = work().detach().numpy()
-            found = {"gradient of x": x.grad.numpy(), "gradient of Wqkv": Wqkv.grad.numpy()}
-            return {"y": y} | found
+            return {"y": y} | {name: leaf.grad.numpy() for name, leaf in compared(leaves).items()}
 
         return Entry(work, results)
 
@@ -132,24 +135,27 @@ def _named(leaves: list[Tensor]) -> Results:
     return {name: leaf.grad.numpy() for name, leaf in zip(names, leaves, strict=True)}
 
 
-def _training(loss, weights: list[Tensor], rate: float) -> Entry:  # type: ignore[no-untyped-def]
-    """An entry of one SGD step; its results are those of the step from the first weights."""
+def _training(loss: Callable[[], Tensor], weights: list[Tensor], rate: float) -> Entry:
+    """An entry of one SGD step; its results are loss and gradients at the first weights."""
     first = [weight.detach().clone() for weight in weights]
 
-    def work() -> float:
+    def gradients() -> float:
         _forget(weights)
         value = loss()
         value.backward()
+        return value.item()
+
+    def work() -> None:
+        gradients()
         with torch.no_grad():
             for weight in weights:
                 weight.sub_(weight.grad, alpha=rate)
-        return value.item()
 
     def results() -> Results:
         with torch.no_grad():
             for weight, data in zip(weights, first, strict=True):
                 weight.copy_(data)
-        found = {"loss": np.array(work())}
+        found = {"loss": np.array(gradients())}
         return found | {f"gradient {i}": weight.grad.numpy() for i, weight in enumerate(weights)}
 
     return Entry(work, results)

@@ -40,7 +40,7 @@ class Micrograd:
         """The chain on one number, forward only, recorded."""
         leaves = [self.value(number) for number in _numbers(p)]
         work = lambda: _chain(*leaves, p.operations)  # noqa: E731
-        return Entry(work, lambda: {"h": np.array([work().data])})
+        return Entry(work, lambda: {"h": np.array(work().data)})
 
 
 class Minitorch:
@@ -66,7 +66,7 @@ class Minitorch:
         """The chain on one number, forward only, recorded."""
         leaves = [self.scalar(number) for number in _numbers(p)]
         work = lambda: _chain(*leaves, p.operations)  # noqa: E731
-        return Entry(work, lambda: {"h": np.array([work().data])})
+        return Entry(work, lambda: {"h": np.array(work().data)})
 
 
 def commit_of(path: Path) -> str:
@@ -102,4 +102,4 @@ def _numbers(p: Chain) -> tuple[float, float, float]:
 
 def _gradients(numbers: Any) -> Results:
     names = ("gradient of h", "gradient of w", "gradient of b")
-    return {name: np.array([number]) for name, number in zip(names, numbers, strict=True)}
+    return {name: np.array(number) for name, number in zip(names, numbers, strict=True)}
