@@ -74,7 +74,7 @@ class Grader:
 
     def not_gradable(self, submission: Submission, reason: str, problem: str) -> LabResult:
         """The result of a submission that no check can run on: no points, and why."""
-        checks = tuple(_missed(each, reason, problem) for each in self.checks)
+        checks = tuple(_verdict(each, reason, problem) for each in self.checks)
         return replace(self._result(submission, checks), problem=problem[:SHOWN_TEXT])
 
     def _result(self, submission: Submission, checks: tuple[CheckResult, ...]) -> LabResult:
@@ -132,32 +132,30 @@ def run_check(each: Check, student: Student, rng: np.random.Generator) -> CheckR
     try:
         score = each.body(student, rng)
         if score is None or score == Score(1.0):
-            return replace(_missed(each, None, ""), score=float(each.points))
+            return replace(_verdict(each, None, ""), score=float(each.points))
         earned = float(each.points * score.fraction)
-        return replace(_missed(each, "wrong", score.message), score=earned)
+        return replace(_verdict(each, "wrong", score.message), score=earned)
     except StudentError as error:
-        return _missed(each, error.reason, str(error))
+        return _verdict(each, error.reason, str(error))
     except (Wrong, AssertionError) as error:
-        return _missed(each, "wrong", str(error) or "the answer is not right")
+        return _verdict(each, "wrong", str(error) or "the answer is not right")
     except Exception as error:
-        place = _line_of(error)
-        text = (
-            f"the check itself failed, which is no fault of yours: {type(error).__name__}: {error}"
-        )
-        return _missed(each, "internal", f"{text} ({place})")
+        what = f"{type(error).__name__}: {error} ({_line_of(error)})"
+        return _verdict(each, "internal", f"the check itself failed, no fault of yours: {what}")
 
 
 def _line_of(error: Exception) -> str:
-    """Where in checks.py it happened."""
+    """Where in a checks.py it happened."""
     trace, place = error.__traceback__, ""
     while trace:
         code = trace.tb_frame.f_code
-        place = f"{code.co_name}, line {trace.tb_lineno}" if "checks" in code.co_filename else place
+        if code.co_filename.endswith("checks.py"):
+            place = f"{code.co_name}, line {trace.tb_lineno}"
         trace = trace.tb_next
     return place
 
 
-def _missed(each: Check, reason: str | None, message: str) -> CheckResult:
+def _verdict(each: Check, reason: str | None, message: str) -> CheckResult:
     return CheckResult(
         name=each.name,
         task=each.task,

@@ -185,22 +185,29 @@ def chapter_order(root: Path) -> list[str]:
         ) from None
 
 
-def earlier_modules(lab: Lab) -> dict[str, Path]:
-    """The modules a graded file may import from mlsys: those of chapters before the lab's.
+def modules(root: Path) -> dict[str, Path]:
+    """All of mlsys: dotted names, packages included, and their files."""
+    found = {}
+    for path in sorted((root / "mlsys").rglob("*.py")):
+        name = path.relative_to(root).with_suffix("").parts
+        found[".".join(name[:-1] if name[-1] == "__init__" else name)] = path
+    return found
 
-    Maps dotted names to files, packages included. A module belongs to the chapter of its path.
+
+def earlier_modules(lab: Lab) -> dict[str, Path]:
+    """The modules that a graded file may import: packages, and chapters before the lab's.
+
+    A module belongs to the chapter of its path.
     """
     order = chapter_order(lab.root)
     if lab.chapter not in order:
         raise LabError(f"{lab.name}: {lab.chapter} is not in book/chapters.toml")
     earlier = set(order[: order.index(lab.chapter)])
-    found = {}
-    for path in sorted((lab.root / "mlsys").rglob("*.py")):
-        name = path.relative_to(lab.root).with_suffix("").parts
-        package = name[:-1] if name[-1] == "__init__" else name
-        if len(package) <= 2 or "/".join(package[1:3]) in earlier:
-            found[".".join(package)] = path
-    return found
+    return {
+        name: path
+        for name, path in modules(lab.root).items()
+        if name.count(".") < 2 or "/".join(name.split(".")[1:3]) in earlier
+    }
 
 
 def third_party(lab: Lab) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from autograder.lab import Lab, earlier_modules
+from autograder.lab import Lab, earlier_modules, modules
 
 MAX_SOURCE = 2**20
 
@@ -20,14 +20,13 @@ class Rejected(Exception):
 
 def vet(lab: Lab, source: bytes) -> None:
     """Raise `Rejected` when the file is no Python, or imports what the lab does not allow."""
-    allowed = set(lab.imports) | {"__future__"}
-    ours = set(earlier_modules(lab)) if "mlsys" in allowed else set()
+    allowed = {*lab.imports, "__future__"}
+    closed = modules(lab.root).keys() - earlier_modules(lab).keys() if "mlsys" in allowed else set()
     for line, module in _imports(_parse(source)):
-        root = module.partition(".")[0]
-        if root not in allowed:
+        if module.partition(".")[0] not in allowed:
             may = ", ".join(sorted(lab.imports)) or "nothing"
             raise Rejected("error", f"line {line} imports {module!r}; this lab allows {may}")
-        if root == "mlsys" and module not in ours:
+        if module in closed:
             raise Rejected("error", f"line {line} imports {module!r}; {_CLOSED}")
 
 
@@ -47,11 +46,13 @@ def _parse(source: bytes) -> ast.Module:
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """(line, module) of each import, wherever in the file it stands."""
+    """(line, module) of each import, wherever in the file; of ``from a import b``, a and a.b."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, "." * node.level + (node.module or "")
+            module = "." * node.level + (node.module or "")
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Name) and node.id == "__import__":
             yield node.lineno, "__import__"

@@ -106,6 +106,7 @@ AT_IMPORT = {
     "dunder import": ("error", "__import__('socket')"),
     "relative import": ("error", "from . import checks"),
     "this chapter": ("error", "from mlsys.first.summing import total"),
+    "this chapter, by its package": ("error", "from mlsys.first import summing"),
     "a later chapter": ("error", "import mlsys.second.later"),
     "raises": ("error", "raise ValueError('boom')"),
     "exits": ("exited", "import os\nos._exit(0)"),
