@@ -146,13 +146,10 @@ class Claims(DataDirective):
         claims = self.records.claims
         if not claims:
             return [nodes.paragraph(text="No claim has been recorded yet.")]
-        return [
-            table(
-                ("What the paper says", "What this code shows", ""),
-                (42, 44, 14),
-                [self.of_claim(claim) for claim in claims],
-            )
-        ]
+        heads = ("What the paper says", "What this code shows", "")
+        shown = table(heads, (42, 44, 14), [self.of_claim(claim) for claim in claims])
+        shown["classes"].append("stacked")  # a phone shows the cells of a row below each other
+        return [shown]
 
     def of_claim(self, claim: Claim) -> list[list[nodes.Node]]:
         says = self.markdown(f"{{cite:t}}`{claim.paper}`: {claim.claim}")
@@ -227,7 +224,7 @@ def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if anchor and anchor not in known[page]:
             log.warning("there is no section %s", node["target"], location=docname)
         if node.get("open"):
-            node.replace_self(planned(f"{title} (in a later section)"))
+            node.replace_self(planned(f"{title} (no section yet)"))
             continue
         text = f"{title}: {known[page][anchor]}" if known[page].get(anchor) else title
         uri = app.builder.get_relative_uri(docname, page) + (f"#{anchor}" if anchor else "")

@@ -96,6 +96,9 @@ async function measured(page, width) {
   const frame = await opened(page, width);
   const { contentDocument: inner, contentWindow: view } = frame;
   const found = { page, width, wide: wide(inner), tiny: tiny(inner, view), faint: [] };
+  found.listings = inner.querySelectorAll("div.listing").length;
+  found.usable = [...inner.querySelectorAll("div.listing")].filter((listing) =>
+    listing.querySelector("button.copybtn") && listing.querySelector(".listing-source a")).length;
   for (const theme of question.contrast ? ["light", "dark"] : []) {
     inner.documentElement.dataset.theme = theme;
     found.faint.push(...faint(inner, view).map((line) => `${theme}: ${line}`));

@@ -63,6 +63,13 @@ def test_no_page_is_wider_than_its_window_and_no_text_is_tiny() -> None:
     assert not bad
 
 
+def test_every_listing_has_a_copy_button_and_a_link_to_its_source() -> None:
+    chapters = [page for page in pages() if page.startswith("/book/foundations/")]
+    found, _ = browser.measure(chapters, [DESK], contrast=False)
+    assert sum(page["listings"] for page in found) > 0
+    assert [page["usable"] for page in found] == [page["listings"] for page in found]
+
+
 def test_text_has_contrast_aa_on_light_and_dark_pages() -> None:
     found, _ = browser.measure(pages(), [DESK], contrast=True)
     bad = {f["page"]: sorted(set(f["faint"]))[:8] for f in found if f["faint"]}
