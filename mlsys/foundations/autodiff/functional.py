@@ -6,7 +6,7 @@ functions nest (``grad(grad(f))``), and the higher derivatives cost no new rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ class _Recompute(Rule):
         self.f = f
         self.captured = captured
 
-    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> Iterator[Value]:
+    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
         """One more forward pass of f, recorded this time, and a walk of its own back through it."""
         starts = values[: len(values) - len(self.captured)]
         with recording(True):
@@ -137,7 +137,7 @@ class _Recompute(Rule):
         ends = [*marks, *self.captured]
         wanted = [end for end, x in zip(ends, node.inputs, strict=True) if x.requires_grad]
         pieces = iter(cotangents(again, g, wanted, create_graph=isinstance(g, Node)))
-        return (next(pieces) if x.requires_grad else None for x in node.inputs)
+        return [next(pieces) if x.requires_grad else None for x in node.inputs]
 
 
 def _marked(x: Any) -> Tensor:

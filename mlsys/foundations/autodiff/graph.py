@@ -52,7 +52,7 @@ class Rule:
     expects: what the operator wants of its inputs; the second half of its error message.
     """
 
-    __slots__ = ("expects", "forward", "freed", "name", "vjps")
+    __slots__ = ("binary", "expects", "forward", "freed", "name", "vjps")
 
     def __init__(
         self, name: str, forward: Callable[..., Value], *vjps: VJP, expects: str = ""
@@ -60,6 +60,7 @@ class Rule:
         self.name = name
         self.forward = forward
         self.vjps = vjps
+        self.binary = len(vjps) == 2
         self.expects = expects
         self.freed: Any = Freed(name)
 
@@ -73,10 +74,12 @@ class Rule:
                 return apply(self, type(x), tuple(map(type(x).lift, inputs)), static)
         return self.forward(*inputs, *static)
 
-    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> Iterator[Value]:
+    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
         """For each input that needs one, its gradient; None for the others."""
-        for x, vjp in zip(node.inputs, self.vjps, strict=True):
-            yield vjp(g, y, *values, *node.static) if x.requires_grad else None
+        return [
+            vjp(g, y, *values, *node.static) if x.requires_grad else None
+            for x, vjp in zip(node.inputs, self.vjps, strict=True)
+        ]
 
 
 class VariadicRule(Rule):
@@ -84,11 +87,13 @@ class VariadicRule(Rule):
 
     __slots__ = ()
 
-    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> Iterator[Value]:
+    def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
         """As in Rule, with ``vjp(i, g, y, *inputs, *static)`` for input i."""
         (vjp,) = self.vjps
-        for i, x in enumerate(node.inputs):
-            yield vjp(i, g, y, *values, *node.static) if x.requires_grad else None
+        return [
+            vjp(i, g, y, *values, *node.static) if x.requires_grad else None
+            for i, x in enumerate(node.inputs)
+        ]
 
 
 class Node:

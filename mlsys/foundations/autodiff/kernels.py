@@ -85,7 +85,7 @@ def cross_entropy(x: Array, labels: Array, saved: list[Array]) -> Array:
     """
     n, _ = x.shape
     if labels.shape != (n,) or (n and np.minimum.reduce(labels) < 0):
-        raise ValueError(f"logits {x.shape}, labels {labels.shape} from {labels.min(initial=0)}")
+        raise ValueError(f"{n} rows, labels of shape {labels.shape} from {labels.min(initial=0)}")
     p = x - np.maximum.reduce(x, axis=1, keepdims=True)
     picked = p[np.arange(n), labels]
     np.exp(p, out=p)

@@ -85,13 +85,14 @@ def walk_arrays(order: list[Node], free: bool) -> None:
     generator and two calls cost more than the arithmetic. Empties ``order`` as it goes, and with
     ``free`` forgets each node's inputs too, so that arrays are released during the walk, not after.
     """
+    last = order.pop
     while order:
-        node = order.pop()
+        node = last()
         rule = node.rule
         if rule is None:
             continue
         g, node.grad = node.grad, None
-        if len(rule.vjps) == 2 and not node.static:
+        if rule.binary and not node.static:
             a, b = node.inputs
             a_data, b_data = a.data, b.data
             a_vjp, b_vjp = rule.vjps
@@ -105,18 +106,12 @@ def walk_arrays(order: list[Node], free: bool) -> None:
                 if piece.shape != b_data.shape:
                     piece = unbroadcast(piece, b_data.shape)
                 b.grad = piece if b.grad is None else b.grad + piece
-        elif type(rule) is Rule:
-            values = [x.data for x in node.inputs]
-            for x, vjp in zip(node.inputs, rule.vjps, strict=True):
-                if x.requires_grad:
-                    piece = vjp(g, node.data, *values, *node.static)
-                    if piece.shape != x.data.shape:
-                        piece = unbroadcast(piece, x.data.shape)
-                    x.grad = piece if x.grad is None else x.grad + piece
         else:
             pull_back(node, rule, g, _data)
+            if free:
+                node.static = ()  # what the forward computation saved for the derivative
         if free:
-            node.inputs, node.static = rule.freed, ()
+            node.inputs = rule.freed
 
 
 def backward(output: Node, seed: Value, retain_graph: bool, create_graph: bool) -> None:

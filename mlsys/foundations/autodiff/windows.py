@@ -8,8 +8,7 @@
                                               e f h i      bottom right
 
 ``unfold`` copies each pixel as often as windows cover it; ``fold`` adds the copies up again. Each
-is the adjoint of the other, so each is the other's derivative. Both copy one block for each kernel
-position, kh * kw copies in all, never one for each pixel.
+is the adjoint of the other, so each is the other's derivative.
 Source: Chellapilla, Puri & Simard, "High performance convolutional neural networks for document
 processing", IWFHR 2006.
 """
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mlsys.foundations.autodiff.graph import Array
 
@@ -69,10 +69,9 @@ def unfold(x: Array, window: Window) -> Array:
     """x: (n, c, h, w) -> columns (n, c * kh * kw, down * across)."""
     n, c, h, w = x.shape
     down, across = window.places(h, w)
-    shape = (n, c, window.height, window.width, down, across)
-    columns = np.zeros(shape, x.dtype) if window.padding else np.empty(shape, x.dtype)
-    for i, j, places, pixels in window.overlaps(h, w):
-        columns[:, :, i, j, *places] = x[:, :, *pixels]
+    views = sliding_window_view(_padded(x, window.padding), window[:2], axis=(2, 3))
+    views = views[:, :, :: window.stride, :: window.stride]  # (n, c, down, across, kh, kw)
+    columns = views.transpose(0, 1, 4, 5, 2, 3)  # all of these are views; the copy is the next line
     return columns.reshape(n, c * window.height * window.width, down * across)
 
 
@@ -84,3 +83,13 @@ def fold(columns: Array, shape: tuple[int, ...], window: Window) -> Array:
     for i, j, places, pixels in window.overlaps(h, w):
         x[:, :, *pixels] += blocks[:, :, i, j, *places]
     return x
+
+
+def _padded(x: Array, p: int) -> Array:
+    """x with p zeros around each image."""
+    if p == 0:
+        return x
+    n, c, h, w = x.shape
+    padded = np.zeros((n, c, h + 2 * p, w + 2 * p), x.dtype)
+    padded[:, :, p : p + h, p : p + w] = x
+    return padded
