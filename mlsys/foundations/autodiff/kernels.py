@@ -198,7 +198,7 @@ def gelu_slope(x: Value) -> Value:
 
 
 def cross_entropy_vjp(g: Value, y: Value, x: Value, labels: Array, saved: list[Array]) -> Value:
-    """(softmax(x) - one_hot(labels)) g / n; the softmax is the saved one while x is an array."""
+    """(softmax(x) - one_hot(labels)) g / n; saved: that softmax, used while x is an array."""
     scale = g / len(labels)
     if not isinstance(x, np.ndarray):
         return (x.softmax(-1) - one_hot(labels, x)) * scale
@@ -215,7 +215,11 @@ def one_hot(labels: Array, x: Value) -> Array:
 
 
 def normalize_vjp(g: Value, y: Value, x: Value, eps: float, saved: list[Array]) -> Value:
-    """Gradient through normalize: what is left of g without its mean and its part along y."""
+    """Gradient through normalize: what is left of g without its mean and its part along y.
+
+    saved: one array, the 1 / sqrt(variance + eps) of each row, (..., 1); used while x is an array.
+    While x is a node, that factor depends on x too, and is computed from it.
+    """
     if isinstance(x, np.ndarray):
         scale: Value = saved[0]
     else:
