@@ -113,11 +113,12 @@ class Trace:
 
     def overlap(self, lane: str, other: str) -> float:
         """Seconds in which both lanes were busy: communication hidden behind computation, say."""
-        return sum(
-            max(0.0, min(end, last) - max(start, first))
-            for start, end in self._busy_times(lane)
-            for first, last in self._busy_times(other)
-        )
+        mine, theirs, shared = self._busy_times(lane), self._busy_times(other), 0.0
+        while mine and theirs:
+            (start, end), (first, last) = mine[-1], theirs[-1]
+            shared += max(0.0, min(end, last) - max(start, first))
+            (mine if start > first else theirs).pop()  # nothing earlier can reach it
+        return shared
 
     def _busy_times(self, lane: str) -> list[tuple[float, float]]:
         if lane not in self.lanes:
@@ -127,20 +128,14 @@ class Trace:
     def to_chrome(self) -> dict[str, Any]:
         """The trace as Chrome trace events: one thread per lane, one complete event per span."""
         events: list[dict[str, Any]] = []
-        for lane in self.lanes:
-            for row, spans in enumerate(nested_rows([s for s in self.spans if s.lane == lane])):
-                thread = 1 + sum(event["ph"] == "M" for event in events)
-                name = lane if row == 0 else f"{lane} ({row + 1})"
-                events.append(
-                    {
-                        "ph": "M",
-                        "name": "thread_name",
-                        "pid": 1,
-                        "tid": thread,
-                        "args": {"name": name},
-                    }
-                )
-                events += [_complete_event(span, thread, self.start) for span in spans]
+        lanes: dict[str, list[Span]] = {}
+        for span in self.spans:
+            lanes.setdefault(span.lane, []).append(span)
+        rows = [(lane, n, row) for lane in lanes for n, row in enumerate(nested_rows(lanes[lane]))]
+        origin = self.start
+        for thread, (lane, n, row) in enumerate(rows, start=1):
+            events.append(_thread_name(lane if n == 0 else f"{lane} ({n + 1})", thread))
+            events += [_complete_event(span, thread, origin) for span in row]
         return {"traceEvents": events, "displayTimeUnit": "ms"}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -192,6 +187,10 @@ def nested_rows(spans: list[Span]) -> list[list[Span]]:
         rows[row].append(span)
         around[row].append(span.end)
     return rows
+
+
+def _thread_name(name: str, thread: int) -> dict[str, Any]:
+    return {"ph": "M", "name": "thread_name", "pid": 1, "tid": thread, "args": {"name": name}}
 
 
 def _complete_event(span: Span, thread: int, origin: float) -> dict[str, Any]:
