@@ -50,8 +50,21 @@ def prepare(app: Sphinx, config: Config) -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     if mode := os.environ.get("BOOK_EXECUTE"):
         config.nb_execution_mode = mode
-    cache = Path(app.outdir).parent / ".jupyter_cache" / sources_hash(ROOT)
+    build = Path(app.outdir).parent
+    isolate(build)
+    cache = build / ".jupyter_cache" / sources_hash(ROOT)
     config.nb_execution_cache_path = str(cache)
+
+
+def isolate(build: Path) -> None:
+    """Keep the kernels' settings in the build folder: no reader's profile changes a result."""
+    profile = build / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    # Kernels talk to this machine only; their warning about that would be said for each chapter.
+    settings = profile / "ipython_kernel_config.py"
+    settings.write_text("c = get_config()\nc.Application.log_level = 40\n", encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(build / "ipython")
+    os.environ["MPLCONFIGDIR"] = str(build / "matplotlib")
 
 
 def report(app: Sphinx, exception: Exception | None) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from extension.kernels import report, sources_hash
+from extension.kernels import isolate, report, sources_hash
 
 
 def tree(root: Path, **files: str) -> Path:
@@ -29,6 +30,17 @@ def test_the_hash_changes_with_each_source_and_with_its_name_only(tmp_path: Path
     assert sources_hash(tmp_path, patterns) != added
     (tmp_path / "mlsys/deep/c.py").unlink()
     assert sources_hash(tree(tmp_path, mlsys__a="1"), patterns) == before
+
+
+def test_kernels_keep_their_settings_in_the_build_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, "somewhere else")
+    isolate(tmp_path)
+    assert os.environ["IPYTHONDIR"].startswith(str(tmp_path))
+    assert os.environ["MPLCONFIGDIR"].startswith(str(tmp_path))
+    assert list(tmp_path.rglob("ipython_kernel_config.py"))
 
 
 def built(root: Path, **seconds: float) -> SimpleNamespace:
