@@ -95,40 +95,42 @@ class Child:
         self._flooded = False
         self._code: int | None = None
         self._lost: Lost | None = None
-        self._drain = self._talk = _in_background(self._drain_text)
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._threads = [_in_background(self._converse), _in_background(self._drain_text)]
 
     def start_clock(self) -> None:
         """From now on, `Limits.total` seconds are left for all answers."""
         self._deadline = time.monotonic() + self.limits.total
 
     def post(self, request: dict[str, Any]) -> None:
-        """Send a request whose reply is fetched later, with ``ask(None)``."""
-        with contextlib.suppress(OSError):  # a child that is gone is noticed when it is asked
-            wire.write_frame(self._process.stdin, request)
-
-    def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
-        """Send a request and return the reply, or end the child and raise `Lost`.
+        """Send a request whose reply is fetched later, with ``ask(None)``.
 
         A request that is not plain data is the caller's mistake: `wire.WireError`.
         """
+        self._requests.put(wire.frame(request))
+
+    def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
+        """Send a request and return the reply, or end the child and raise `Lost`."""
         if self._lost:
             raise self._lost
-        frame = b"" if request is None else wire.frame(request)
+        if request is not None:
+            self.post(request)
         try:
-            return self._answer(frame, seconds)
+            return self._answer(min(seconds or self.limits.wall, self._seconds_left()))
         except Lost as lost:
             self._lost = lost
             raise
 
-    def _answer(self, frame: bytes, seconds: float | None) -> dict[str, Any]:
-        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        allowed = min(seconds or self.limits.wall, self._deadline - time.monotonic())
-        self._talk = _in_background(lambda: answers.put(self._exchange(frame)))
+    def _seconds_left(self) -> float:
+        return max(self._deadline - time.monotonic(), 0.0)
+
+    def _answer(self, seconds: float) -> dict[str, Any]:
         try:
-            answer = answers.get(timeout=max(allowed, 0.0))
+            answer = self._answers.get(timeout=seconds)
         except queue.Empty:
             self.close()
-            raise Lost("timeout", self._too_slow(allowed)) from None
+            raise Lost("timeout", self._too_slow(seconds)) from None
         if isinstance(answer, Exception):
             self.close(grace=0.2)  # for an exit code that says more than our kill
             raise self._explain(answer)
@@ -139,8 +141,13 @@ class Child:
             return f"all calls of this check together took more than {self.limits.total:g} s"
         return f"no answer within {allowed:g} s"
 
+    def _converse(self) -> None:
+        """Both may block, on a child that neither reads nor writes: so a thread does it."""
+        while (frame := self._requests.get()) is not None:
+            self._answers.put(self._exchange(frame))
+
     def _exchange(self, frame: bytes) -> Any:
-        """The reply, or the exception that came instead (a thread has no one to raise to)."""
+        """The reply, or the exception that came instead."""
         try:
             self._process.stdin.write(frame)
             self._process.stdin.flush()
@@ -181,10 +188,10 @@ class Child:
 
     def _close_pipes(self) -> None:
         """Only once no thread uses them: a process that escaped the group may hold them open."""
-        threads = (self._drain, self._talk)
-        for thread in threads:
+        self._requests.put(None)
+        for thread in self._threads:
             thread.join(timeout=0.5)
-        if not any(thread.is_alive() for thread in threads):
+        if not any(thread.is_alive() for thread in self._threads):
             for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 with contextlib.suppress(OSError):
                     pipe.close()
