@@ -6,6 +6,7 @@ Needs Chromium and a built book (``make book``, or BOOK_HTML=path/to/html); skip
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import browser
 import pytest
@@ -19,6 +20,7 @@ pytestmark = [
     pytest.mark.multiprocess,
 ]
 PHONE, DESK = 390, 1400
+Opened = tuple[list[dict[str, Any]], list[str]]
 
 
 def pages() -> list[str]:
@@ -32,8 +34,14 @@ def pages() -> list[str]:
     ]
 
 
-def test_no_page_asks_another_host_for_anything() -> None:
-    _, asked = browser.measure(pages(), [DESK], contrast=False)
+@pytest.fixture(scope="module")
+def opened() -> Opened:
+    """All pages at both widths, measured in one run of the browser; and what they asked for."""
+    return browser.measure(pages(), [PHONE, DESK], contrast=True)
+
+
+def test_no_page_asks_another_host_for_anything(opened: Opened) -> None:
+    _, asked = opened
     assert "/book/welcome.html" in asked, "the network log was not understood"
     assert not [url for url in asked if not url.startswith("/")]
 
@@ -56,22 +64,21 @@ def test_the_network_log_would_show_a_foreign_request(tmp_path: Path) -> None:
     assert not unseen
 
 
-def test_no_page_is_wider_than_its_window_and_no_text_is_tiny() -> None:
-    found, _ = browser.measure(pages(), [PHONE, DESK], contrast=False)
+def test_no_page_is_wider_than_its_window_and_no_text_is_tiny(opened: Opened) -> None:
+    found, _ = opened
     bad = [(f["page"], f["width"], f["wide"], f["tiny"][:5]) for f in found
            if f["wide"] or f["tiny"]]  # fmt: skip
     assert not bad
 
 
-def test_every_listing_has_a_copy_button_and_a_link_to_its_source() -> None:
-    chapters = [page for page in pages() if page.startswith("/book/foundations/")]
-    found, _ = browser.measure(chapters, [DESK], contrast=False)
+def test_every_listing_has_a_copy_button_and_a_link_to_its_source(opened: Opened) -> None:
+    found, _ = opened
     assert sum(page["listings"] for page in found) > 0
     assert [page["usable"] for page in found] == [page["listings"] for page in found]
 
 
-def test_text_has_contrast_aa_on_light_and_dark_pages() -> None:
-    found, _ = browser.measure(pages(), [DESK], contrast=True)
+def test_text_has_contrast_aa_on_light_and_dark_pages(opened: Opened) -> None:
+    found, _ = opened
     bad = {f["page"]: sorted(set(f["faint"]))[:8] for f in found if f["faint"]}
     assert not bad
 
