@@ -7,16 +7,19 @@ python tests/architecture/report.py times FILE...    ten dearest chapters, tests
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
 from pathlib import Path
 
 from project import Project, body_lines
 
 ROOT = Path(__file__).resolve().parents[2]
-# Shares of the time budget on two cores, in seconds: one module's tests, one chapter's cells.
-TEST_SHARE, CHAPTER_SHARE = 8.0, 15.0
+# Shares of the time budget on two cores, in seconds: the tests of one module, a lab with all its
+# variants, the cells of one chapter.
+TEST_SHARE, LAB_SHARE, CHAPTER_SHARE = 8.0, 10.0, 15.0
 
 
 def sizes(project: Project) -> list[str]:
@@ -42,13 +45,18 @@ def dearest(times: dict[str, float], share: float, count: int = 10) -> list[str]
     return [f"{seconds:8.1f} s  {name}{mark}" for (name, seconds), mark in rows]
 
 
-def seconds_by_file(report: Path) -> dict[str, float]:
-    """Seconds of each test file in a JUnit report, summed over its tests."""
-    sums: dict[str, float] = {}
+def seconds_of_tests(report: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds in a JUnit report, summed over the tests of each file, and of each lab.
+
+    The tests under ``tests/labs`` are the same for every lab; their parameters begin with its name.
+    """
+    files: dict[str, float] = defaultdict(float)
+    labs: dict[str, float] = defaultdict(float)
     for case in ElementTree.parse(report).iter("testcase"):
-        name = case.get("classname", "")
-        sums[name] = sums.get(name, 0.0) + float(case.get("time", 0))
-    return sums
+        file, lab = case.get("classname", ""), re.search(r"\[(\w+)", case.get("name", ""))
+        sums, name = (labs, lab[1]) if lab and file.startswith("tests.labs") else (files, file)
+        sums[name] += float(case.get("time", 0))
+    return files, labs
 
 
 def _median(values: list[int]) -> int:
@@ -61,14 +69,23 @@ def main(arguments: list[str]) -> None:
         print(*sizes(Project(ROOT)), sep="\n")
         return
     for path in map(Path, arguments[1:]):
-        if not path.exists():
-            print(f"{path}: not there, so its times are not known")
-        elif path.suffix == ".json":
-            print("dearest chapters (cells):")
-            print(*dearest(json.loads(path.read_text()), CHAPTER_SHARE), sep="\n")
-        else:
-            print("dearest test files:")
-            print(*dearest(seconds_by_file(path), TEST_SHARE), sep="\n")
+        print(*times(path), sep="\n")
+
+
+def times(path: Path) -> list[str]:
+    """The dearest chapters of a JSON file, or the dearest test files and labs of a JUnit report."""
+    if not path.exists():
+        return [f"{path}: not there, so its times are not known"]
+    if path.suffix == ".json":
+        chapters = json.loads(path.read_text(encoding="utf-8"))
+        return ["dearest chapters (cells):", *dearest(chapters, CHAPTER_SHARE)]
+    files, labs = seconds_of_tests(path)
+    return [
+        "dearest test files:",
+        *dearest(files, TEST_SHARE),
+        "dearest labs (all variants):",
+        *dearest(labs, LAB_SHARE),
+    ]
 
 
 if __name__ == "__main__":
