@@ -1,6 +1,6 @@
 """One child process: started, asked, timed, and ended together with whatever it started.
 
-    child = Child(spawn([python, "-S", folder], cwd, environment), cwd, limits)
+    child = Child(spawn([python, "-S", folder], box, environment), box, limits)
     child.ask({"do": "load", ...})
     child.close()
 
@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 from autograder import wire
@@ -85,11 +86,11 @@ def spawn(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> Pro
 
 
 class Child:
-    """A process that answers frames. It works in the folder ``cwd``."""
+    """A process that answers frames, and the folder it works in, which goes when it goes."""
 
-    def __init__(self, process: Process, cwd: Path, limits: Limits) -> None:
-        self.cwd, self.limits = cwd, limits
-        self._process = process
+    def __init__(self, process: Process, box: TemporaryDirectory[str], limits: Limits) -> None:
+        self.box, self.limits = Path(box.name), limits
+        self._process, self._folder = process, box
         self._deadline = math.inf
         self._text = bytearray()
         self._flooded = False
@@ -185,6 +186,7 @@ class Child:
             self._kill()
             self._code = self._process.wait() if self._code is None else self._code
             self._close_pipes()
+            self._folder.cleanup()
 
     def _close_pipes(self) -> None:
         """Only once no thread uses them: a process that escaped the group may hold them open."""

@@ -16,9 +16,9 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from collections import deque
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from autograder import forks, wire
@@ -52,7 +52,7 @@ class Sandbox:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+        self._folder = _folder("lab-")
         self.stage = Path(self._folder.name).resolve() / "stage"
         _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
@@ -69,10 +69,10 @@ class Sandbox:
 
     def start(self, files: dict[str, bytes]) -> Child:
         """A child with limits set and slow imports done, the student's file not yet loaded."""
-        box = Path(tempfile.mkdtemp(prefix="box-", dir=self._folder.name))
+        box = _folder("box-", self._folder.name)
         for name, content in files.items():
-            (box / name).write_bytes(content)
-        child = Child(self._process(box), box, self.lab.limits)
+            Path(box.name, name).write_bytes(content)
+        child = Child(self._process(Path(box.name)), box, self.lab.limits)
         child.post(self._preparation())
         return child
 
@@ -87,7 +87,7 @@ class Sandbox:
         """Run the student's file in ``child``, then the probes; return the reply to the first."""
         self._await_preparation(child)
         child.start_clock()
-        file, probes = child.cwd / self.lab.file, self.stage / "probes.py"
+        file, probes = child.box / self.lab.file, self.stage / "probes.py"
         reply = child.ask({"do": "load", "name": STUDENT, "file": str(file)})
         if "value" in reply and probes.exists():
             beside = child.ask({"do": "load", "name": PROBES, "file": str(probes)})
@@ -167,6 +167,11 @@ def _lay_out(lab: Lab, stage: Path) -> None:
         copies[stage / "probes.py"] = lab.folder / "probes.py"
     for target, origin in copies.items():
         _copy_compiled(origin, target)
+
+
+def _folder(prefix: str, parent: str | None = None) -> TemporaryDirectory[str]:
+    """A folder that goes away, whatever a student's program has done to what is in it."""
+    return TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
 
 
 def _copy_compiled(origin: Path, target: Path) -> None:

@@ -191,7 +191,8 @@ with os.fdopen(os.open({str(mark)!r}, os.O_WRONLY | os.O_CREAT), "w") as file:
 while True: pass
 ''')
 """
-    grader = subprocess.Popen([sys.executable, "-c", script])
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    grader = subprocess.Popen([sys.executable, "-c", script], env=environment)
     deadline = time.monotonic() + 20
     while not (mark.exists() and mark.read_text()):
         assert time.monotonic() < deadline and grader.poll() is None
