@@ -22,8 +22,8 @@ def start(lab: Lab, folder: Path, force: bool = False) -> list[Path]:
     """
     given = {name: lab.folder / "files" / name for name in lab.extra}
     given["handout.md"] = lab.folder / "handout.md"
-    texts = {name: path.read_text(encoding="utf-8") for name, path in given.items()}
-    texts[lab.file] = starter_source(lab)
+    texts = {lab.file: starter_source(lab)}
+    texts |= {name: path.read_text(encoding="utf-8") for name, path in given.items()}
     present = [folder / name for name in lab.files if (folder / name).exists()]
     if present and not force:
         raise LabError(
