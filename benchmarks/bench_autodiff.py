@@ -21,7 +21,7 @@ from typing import Any
 import machine
 import numpy as np
 from engines.problems import CNN, MLP, Attention, Chain, Convolution
-from race import CLOCK_NAME, Case, Disagreement, Peer, Report, Row, Track
+from race import CLOCK_NAME, Case, Disagreement, Peer, Report, Row, Track, settle_garbage
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -182,6 +182,7 @@ def run(chosen: list[Heat], track: Track, report: Report, engines: dict[str, Any
                 if peer.present:
                     theirs = getattr(engines[peer.peer], heat.method)(problem)
                     target = heat.targets[peer.peer]
+                    settle_garbage()
                     report.rows.append(track.race(heat.case, peer, ours, theirs, target))
                 else:
                     report.skip(heat.case, peer)

@@ -116,7 +116,6 @@ class Track:
     def race(self, case: Case, peer: Peer, ours: Entry, theirs: Entry, target: float | None) -> Row:
         """Check that both compute the same, time them in turn, and say whether the target holds."""
         check = agreement(ours.results(), theirs.results(), case.tolerance)
-        settle_garbage()
         times = compare(
             theirs.work,
             ours.work,
