@@ -110,7 +110,7 @@ def _call(rule: Rule, *inputs: Any, static: tuple[Any, ...] = ()) -> Tensor:
 
 def _integers(name: str, values: Any) -> Array:
     array = np.asarray(values.data if isinstance(values, Tensor) else values)
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected integer indices, not {array.dtype}; use .astype(int)")
     return array
 

@@ -171,7 +171,9 @@ def owned(leaves: Sequence[Node], grads: Sequence[Value], seed: Value) -> list[A
     owned: list[Array] = []
     taken = {id(seed)}
     for leaf, g in zip(leaves, grads, strict=True):
-        array = np.asarray(g, dtype=leaf.data.dtype)
+        array = np.asarray(g)
+        if array.dtype != leaf.data.dtype:
+            array = array.astype(leaf.data.dtype)
         if array.base is not None or id(array) in taken:
             array = array.copy()
         taken.add(id(array))

@@ -135,7 +135,8 @@ class Tensor(Node):
                 f"has shape {self.shape}; reduce it with .sum() or .mean(), or pass a gradient "
                 f"of that shape"
             )
-        return Tensor(np.ones_like(self.data)) if create_graph else np.ones_like(self.data)
+        one = np.ones_like(self.data) if self.ndim else self.data.dtype.type(1)
+        return Tensor(one) if create_graph else one
 
     @property
     def _name(self) -> str:
