@@ -140,8 +140,8 @@ def _training(loss: Callable[[], Tensor], weights: list[Tensor], rate: float) ->
     first = [weight.detach().clone() for weight in weights]
 
     def gradients() -> float:
-        _forget(weights)
         value = loss()
+        _forget(weights)
         value.backward()
         return value.item()
 
