@@ -13,14 +13,15 @@ import hashlib
 import hmac
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from autograder import forks
 from autograder.checks import Check, Score, Wrong, load_checks
 from autograder.lab import Lab
 from autograder.results import CheckResult, LabResult
-from autograder.sandbox import Children, Sandbox, SandboxError
+from autograder.sandbox import Sandbox, SandboxError
 from autograder.source import Rejected, vet
 from autograder.starter import starter_files
 from autograder.student import Student, StudentError
@@ -30,15 +31,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 PRACTICE = b"practice"
-MOST_AHEAD = 4  # children, where each costs an import of NumPy
+MOST_AT_A_TIME = 4  # checks of one submission
 SHOWN_TEXT = 2000  # characters that a result keeps of a message and of what was printed
 
 
 def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
-    """Grade one submission in a sandbox of its own, with all cores at its service."""
+    """Grade one submission in a sandbox of its own, several checks at a time."""
     with Sandbox(lab) as sandbox:
-        ahead = 0 if forks.AVAILABLE else min(os.cpu_count() or 1, MOST_AHEAD)
-        return Grader(lab, sandbox, key, ahead).grade(submission)
+        return Grader(lab, sandbox, key, min(os.cpu_count() or 1, MOST_AT_A_TIME)).grade(submission)
 
 
 def grade_files(lab: Lab, files: dict[str, bytes], key: bytes = PRACTICE) -> LabResult:
@@ -54,11 +54,11 @@ def grade_source(lab: Lab, source: str, key: bytes = PRACTICE) -> LabResult:
 class Grader:
     """Grades submissions of one lab, one after the other or from several threads.
 
-    ahead: how many children are started before they are needed.
+    workers: how many checks of one submission run at a time; the marks do not depend on it.
     """
 
-    def __init__(self, lab: Lab, sandbox: Sandbox, key: bytes, ahead: int = 0) -> None:
-        self.lab, self.sandbox, self.key, self.ahead = lab, sandbox, key, ahead
+    def __init__(self, lab: Lab, sandbox: Sandbox, key: bytes, workers: int = 1) -> None:
+        self.lab, self.sandbox, self.key, self.workers = lab, sandbox, key, workers
         self.checks = load_checks(lab)
 
     def grade(self, submission: Submission) -> LabResult:
@@ -93,13 +93,13 @@ class Grader:
     def _run_checks(self, submission: Submission) -> tuple[CheckResult, ...]:
         submission.complain(self.lab)
         vet(self.lab, submission.files[self.lab.file])
-        with Children(self.sandbox, submission.files, len(self.checks), self.ahead) as children:
-            students = [Student(submission.files, self.sandbox, children) for _ in self.checks]
-            _load(students[0])
-            pairs = zip(self.checks, students, strict=True)
-            return tuple(self._judge(each, submission, student) for each, student in pairs)
+        students = [Student(submission.files, self.sandbox) for _ in self.checks]
+        _load(students[0])
+        with ThreadPoolExecutor(self.workers) as pool:
+            judge = partial(self._judge, submission)
+            return tuple(pool.map(judge, self.checks, students))
 
-    def _judge(self, each: Check, submission: Submission, student: Student) -> CheckResult:
+    def _judge(self, submission: Submission, each: Check, student: Student) -> CheckResult:
         began = time.perf_counter()
         rng = seeded(self.key, self.lab.version, submission.hash, each.name)
         try:

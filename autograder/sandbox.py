@@ -16,7 +16,6 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -124,33 +123,6 @@ class Sandbox:
     def _preparation(self) -> dict[str, Any]:
         limits = self.lab.limits.for_runner()
         return {"do": "prepare", "paths": self._paths, "preload": self._preload, "limits": limits}
-
-
-class Children:
-    """The children of one submission: at most ``most``, some started ``ahead`` of their use."""
-
-    def __init__(self, sandbox: Sandbox, files: dict[str, bytes], most: int, ahead: int) -> None:
-        self._sandbox, self._files, self._left, self._ahead = sandbox, files, most, ahead
-        self._waiting: deque[Child] = deque()
-
-    def __enter__(self) -> Children:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for child in self._waiting:
-            child.close()
-
-    def take(self) -> Child:
-        """A child that nobody has used."""
-        self._start(1 - len(self._waiting))
-        child = self._waiting.popleft()
-        self._start(min(self._ahead - len(self._waiting), self._left))
-        return child
-
-    def _start(self, count: int) -> None:
-        for _ in range(count):
-            self._waiting.append(self._sandbox.start(self._files))
-            self._left -= 1
 
 
 def _lay_out(lab: Lab, stage: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autograder.process import Child, Lost
-from autograder.sandbox import Children, Sandbox
+from autograder.sandbox import Sandbox
 
 MAX_TEXT = 2**20  # bytes of a text file that is handed to a check
 
@@ -32,8 +32,8 @@ class StudentRaised(StudentError):
 class Student:
     """One submission, under one check: the first call starts a child of its own."""
 
-    def __init__(self, files: dict[str, bytes], sandbox: Sandbox, children: Children) -> None:
-        self._files, self._sandbox, self._children = files, sandbox, children
+    def __init__(self, files: dict[str, bytes], sandbox: Sandbox) -> None:
+        self._files, self._sandbox = files, sandbox
         self._child: Child | None = None
 
     def call(self, function: str, *arguments: object, **keywords: object) -> Any:
@@ -65,7 +65,7 @@ class Student:
     def load(self) -> None:
         """Run the student's file now. Otherwise the first call does."""
         if self._child is None:
-            self._child = self._children.take()
+            self._child = self._sandbox.start(self._files)
             _value(self._sandbox.load, self._child)
 
     def printed(self) -> str:

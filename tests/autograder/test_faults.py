@@ -157,14 +157,14 @@ def test_what_escapes_the_process_group_cannot_hold_the_grader_up(grade):
 
 
 def test_a_hundred_slow_answers_share_one_budget(shared_lab):
-    from autograder.sandbox import Children, Sandbox
+    from autograder.sandbox import Sandbox
     from autograder.student import Student, StudentError
 
     source = b"import time\n\ndef nap():\n    time.sleep(0.8)\n"
     limits = dataclasses.replace(shared_lab.limits, total=1.5)
     lab = dataclasses.replace(shared_lab, limits=limits)
-    with Sandbox(lab) as sandbox, Children(sandbox, {"sums.py": source}, 1, 0) as children:
-        student = Student({}, sandbox, children)
+    with Sandbox(lab) as sandbox:
+        student = Student({"sums.py": source}, sandbox)
         with pytest.raises(StudentError, match=r"together took more than 1.5 s") as caught:
             for _ in range(100):
                 student.call("nap")
