@@ -1,6 +1,6 @@
 """Where a student's file runs: what a child process sees, and how it is started.
 
-A *stage* is one folder, shared read-only by all children of a lab: the runner, the frame format,
+A *stage* is one folder for all children of a lab to read: the runner, the frame format,
 the probes, and the modules of earlier chapters. A *box* is a folder of one child alone: the
 student's files, and its working directory. No check, no solution and no mark is in either.
 
