@@ -16,6 +16,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -57,6 +58,7 @@ class Sandbox:
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in third_party(lab) if name in PRELOAD]
         self._server = self._fork_server() if forks.AVAILABLE else None
+        self._renewing = threading.Lock()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -77,10 +79,23 @@ class Sandbox:
 
     def _process(self, box: Path) -> Process:
         environment = self.environment(box)
-        if self._server:
-            with contextlib.suppress(OSError, wire.WireError):  # a student's code may have ended it
-                return self._server.fork(box, environment)
+        if server := self._server:
+            with contextlib.suppress(OSError, wire.WireError):
+                return server.fork(box, environment)
+            if server := self._renewed(server):
+                return server.fork(box, environment)
         return spawn(self.command(), box, environment)
+
+    def _renewed(self, ended: forks.ForkServer) -> forks.ForkServer | None:
+        """A new server for one that a student's program has ended: it is the parent of such programs.
+
+        Were children spawned from then on, the next such program would end the grader itself.
+        """
+        with self._renewing:
+            if self._server is ended:
+                ended.close()
+                self._server = self._fork_server()
+            return self._server
 
     def load(self, child: Child) -> dict[str, Any]:
         """Run the student's file in ``child``, then the probes; return the reply to the first."""

@@ -213,6 +213,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.skipif(not hasattr(os, "getppid"), reason="no parent to end")
+def test_programs_that_end_their_parent_end_neither_the_grader_nor_the_next_answer(grade):
+    for _ in range(2):  # the second time, children must not have become the grader's own
+        result = grade(replace=body("import os; os.kill(os.getppid(), 9)\nwhile True: pass"))
+        assert result.checks[2].score == 0
+        assert grade(replace="").score == result.points
+
+
 def test_no_child_and_no_folder_is_left_behind(shared_lab, tmp_path, monkeypatch):
     import tempfile
 
