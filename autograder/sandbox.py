@@ -87,7 +87,7 @@ class Sandbox:
         return spawn(self.command(), box, environment)
 
     def _renewed(self, ended: forks.ForkServer) -> forks.ForkServer | None:
-        """A new server for one that a student's program has ended: it is the parent of such programs.
+        """A new server for one that a student's program has ended, being its child.
 
         Were children spawned from then on, the next such program would end the grader itself.
         """
