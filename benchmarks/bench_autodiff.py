@@ -4,9 +4,10 @@
     python benchmarks/bench_autodiff.py --quick            a minute: few rounds, writes nothing
     python benchmarks/bench_autodiff.py --case mlp --case attention
 
-PyTorch, autograd and micrograd are raced if they are installed (``pip install -e .[bench]``).
-Two peers are no packages: give the folder of a checkout of a completed minitorch solution
-(``--minitorch``), and the folder that holds TinyTorch's exported package (``--tinytorch``).
+PyTorch, autograd and micrograd are raced if they are installed (``pip install -e .[bench]``). Two
+peers are no packages: give the checkout of a completed minitorch solution (``--minitorch``), and
+the folder of the package that TinyTorch's ``src/`` exports (``--tinytorch``). A folder that is no
+checkout is recorded under its own name: call it ``TinyTorch@02364f80``, say.
 """
 
 from __future__ import annotations
@@ -155,7 +156,10 @@ def _at(path: Path | None, construct: Callable[[Path], Any]) -> Callable[[], Any
     def from_path() -> Any:
         if path is None:
             raise ImportError("no path given")
-        return construct(path)
+        try:
+            return construct(path)
+        except (ImportError, AttributeError) as error:
+            sys.exit(f"{path}: expected a completed checkout there: {error}")
 
     return from_path
 
@@ -250,6 +254,9 @@ def main(arguments: list[str]) -> int:
     except Disagreement as error:
         console.print(f"[red]not raced, because results differ:[/] {error}")
         return 1
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is written")
+        return 130
     report.machine["load_after"] = machine.load()
     return _finish(chosen, report, console)
 

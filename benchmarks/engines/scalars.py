@@ -70,13 +70,14 @@ class Minitorch:
 
 
 def commit_of(path: Path) -> str:
-    """What is raced: the commit of the checkout, or the name of the folder that was given."""
-    command = ["git", "-C", str(path), "rev-parse", "--short=12", "HEAD"]
+    """What is raced: the checkout's commit; the name of a folder that is no checkout has to say."""
+    command = ["git", "-C", str(path), "rev-parse", "--short=12", "--show-toplevel", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return path.resolve().name
-    return f"commit {answer.stdout.strip()}"
+    top, commit = answer.stdout.split("\n")[:2]
+    return f"commit {commit}" if Path(top) == path.resolve() else path.resolve().name
 
 
 def _without_its_init(package: str, path: Path, module: str) -> ModuleType:
