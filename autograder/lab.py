@@ -46,6 +46,7 @@ class Lab:
     imports: tuple[str, ...]
     tasks: tuple[Task, ...]
     extra: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()  # "package.module:name", shown whole above the functions to write
     limits: Limits = field(default_factory=Limits)
     version: str = ""  # a hash of all that decides about marks
 
@@ -80,7 +81,7 @@ def load_lab(path: Path | str) -> Lab:
 
 
 def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
-    known = {"title", "chapter", "file", "imports", "extra", "limits", "tasks"}
+    known = {"title", "chapter", "file", "imports", "extra", "given", "limits", "tasks"}
     _no_other_keys("the top level", data, known)
     lab = Lab(
         folder=folder,
@@ -89,6 +90,7 @@ def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
         file=_text(data, "file"),
         imports=_texts(data, "imports"),
         extra=_texts(data, "extra"),
+        given=_texts(data, "given"),
         limits=_limits(data.get("limits", {})),
         tasks=tuple(_task(task) for task in data.get("tasks", [])),
     )
@@ -151,9 +153,9 @@ def _check(lab: Lab) -> None:
         raise ValueError(f'chapter should read "part/chapter", not {lab.chapter!r}')
     if not lab.tasks:
         raise ValueError("there should be at least one [[tasks]]")
-    for task in lab.tasks:
-        if any(name.count(":") != 1 for name in task.rebuild):
-            raise ValueError(f'{task.name}: rebuild should read "package.module:function"')
+    for where, names in [("given", lab.given), *((task.name, task.rebuild) for task in lab.tasks)]:
+        if any(name.count(":") != 1 for name in names):
+            raise ValueError(f'{where}: names of the module should read "package.module:name"')
 
 
 def find_root(start: Path | None = None) -> Path:

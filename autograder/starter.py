@@ -1,6 +1,7 @@
 """The student's file, dug out of the reference: a hole has a function's name.
 
-    header       solution.py up to its first extension function: docstring, imports, given code
+    header       solution.py up to its first extension function: docstring, imports
+    given        definitions of the chapter's module that the lab shows whole
     rebuild      the functions to rebuild, cut from their modules by name
     rest         the rest of solution.py, with the extension functions
 
@@ -41,26 +42,29 @@ def _assemble(lab: Lab, blank: bool) -> str:
     solution = _Text.read(lab.folder / "solution.py")
     extensions = [solution.function(name) for task in lab.tasks for name in task.extend]
     first = min((solution.first_line(node) for node in extensions), default=len(solution.lines))
-    rebuilt = [_rebuilt(lab, name, blank) for task in lab.tasks for name in task.rebuild]
+    given = [_from_module(lab, name, blank=False) for name in lab.given]
+    rebuilt = [_from_module(lab, name, blank) for task in lab.tasks for name in task.rebuild]
     if blank:
         for node in extensions:
             solution.blank(node, lab.name)
         solution.remove_hidden()
     header, rest = solution.kept(0, first), solution.kept(first, len(solution.lines))
-    text = "\n\n\n".join(part.strip("\n") for part in (header, *rebuilt, rest) if part.strip())
+    text = "\n\n\n".join(
+        part.strip("\n") for part in (header, *given, *rebuilt, rest) if part.strip()
+    )
     text = re.sub(r"\n{4,}", "\n\n\n", text)  # where something was taken out
     ast.parse(text)
     return text + "\n"
 
 
-def _rebuilt(lab: Lab, name: str, blank: bool) -> str:
-    """The text of the function that ``name`` ("package.module:function") says."""
-    module, _, function = name.partition(":")
+def _from_module(lab: Lab, name: str, blank: bool) -> str:
+    """The text of the definition that ``name`` ("package.module:name") says."""
+    module, _, definition = name.partition(":")
     path = lab.root.joinpath(*module.split("."))
     text = _Text.read(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
-    node = text.function(function)
+    node = text.definition(definition)
     if blank:
-        text.blank(node, lab.name)
+        text.blank(text.function(definition), lab.name)
     return text.kept(text.first_line(node), node.end_lineno or 0)
 
 
@@ -79,11 +83,17 @@ class _Text:
         except (OSError, SyntaxError) as error:
             raise LabError(f"{path} cannot be read: {error}") from None
 
-    def function(self, name: str) -> Function:
+    def definition(self, name: str) -> ast.stmt:
         found = [node for node in self.tree.body if _name(node) == name]
-        if len(found) != 1 or not isinstance(found[0], Function):
-            raise LabError(f"{self.path}: {len(found)} definitions of {name}, wanted one function")
+        if len(found) != 1:
+            raise LabError(f"{self.path}: {len(found)} definitions of {name}, wanted one")
         return found[0]
+
+    def function(self, name: str) -> Function:
+        found = self.definition(name)
+        if not isinstance(found, Function):
+            raise LabError(f"{self.path}: {name} is no function, and so cannot be left to write")
+        return found
 
     def first_line(self, node: ast.stmt) -> int:
         """The index of its first line, decorators included."""

@@ -23,7 +23,7 @@ def test_a_lab_is_what_its_toml_says(lab):
         ("wall = 1.0", "walls = 1.0", r"\[limits\] has 'walls'"),
         ('extend = ["product"]', 'extends = ["product"]', r"\[\[tasks\]\] has 'extends'"),
         ('extend = ["product"]', 'extend = "product"', "extend should be a list"),
-        ("mlsys.first.summing:total", "mlsys.first.summing.total", "package.module:function"),
+        ("mlsys.first.summing:total", "mlsys.first.summing.total", "package.module:name"),
         ('file = "sums.py"', 'file = "sums.txt"', "end in .py"),
         ('file = "sums.py"', 'file = "../sums.py"', "plain file name"),
         ('chapter = "first/summing"', 'chapter = "summing"', "part/chapter"),

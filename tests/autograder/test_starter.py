@@ -94,10 +94,24 @@ def test_a_rebuilt_function_that_is_not_there_is_an_error(lab, name):
         starter_source(load_lab(lab.folder))
 
 
+def test_what_is_given_stands_whole_in_starter_and_answer(lab):
+    path = lab.root / "mlsys/first/summing.py"
+    shown = 'ROUNDS = 3\n\n\nclass Sum:\n    """A sum."""\n\n    value = 0\n'
+    path.write_text(path.read_text(encoding="utf-8") + "\n\n" + shown, encoding="utf-8")
+    change(
+        lab.folder / "lab.toml",
+        "imports =",
+        'given = ["mlsys.first.summing:ROUNDS", "mlsys.first.summing:Sum"]\nimports =',
+    )
+    for source in (starter_source(load_lab(lab.folder)), answer_source(load_lab(lab.folder))):
+        assert 'class Sum:\n    """A sum."""\n\n    value = 0\n' in source
+        assert source.index("ROUNDS = 3") < source.index("class Sum") < source.index("def total")
+
+
 def test_a_class_cannot_be_rebuilt(lab):
     path = lab.root / "mlsys/first/summing.py"
     path.write_text('class total:\n    """A class."""\n', encoding="utf-8")
-    with pytest.raises(LabError, match="wanted one function"):
+    with pytest.raises(LabError, match="total is no function"):
         starter_source(lab)
 
 
