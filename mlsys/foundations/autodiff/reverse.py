@@ -79,11 +79,11 @@ def pull_back(node: Node, rule: Rule, g: Value, value: Callable[[Node], Value]) 
 
 
 def walk_arrays(order: list[Node], free: bool) -> None:
-    """``walk(order, attrgetter("data"))``, faster, because operators of two inputs are written out.
+    """``walk(order, attrgetter("data"))``, faster: ``pull_back`` in place, twice over.
 
-    Most nodes of most programs have two inputs and no static arguments, and for them a loop, a
-    generator and two calls cost more than the arithmetic. Empties ``order`` as it goes, and with
-    ``free`` forgets each node's inputs too, so that arrays are released during the walk, not after.
+    Most nodes of most programs have two inputs and no static arguments, and for them loops and
+    calls would cost more than the arithmetic. Empties ``order`` as it goes, and with ``free``
+    forgets each node's inputs too, so that arrays are released during the walk and not after it.
     """
     last = order.pop
     while order:
@@ -106,11 +106,19 @@ def walk_arrays(order: list[Node], free: bool) -> None:
                 if piece.shape != b_data.shape:
                     piece = unbroadcast(piece, b_data.shape)
                 b.grad = piece if b.grad is None else b.grad + piece
+        elif type(rule) is Rule:
+            values = [x.data for x in node.inputs]
+            values += node.static
+            for x, vjp in zip(node.inputs, rule.vjps, strict=True):
+                if x.requires_grad:
+                    piece = vjp(g, node.data, *values)
+                    if piece.shape != x.data.shape:
+                        piece = unbroadcast(piece, x.data.shape)
+                    x.grad = piece if x.grad is None else x.grad + piece
         else:
             pull_back(node, rule, g, _data)
-            if free:
-                node.static = ()  # what the forward computation saved for the derivative
         if free:
+            node.static = ()  # what the forward computation saved for the derivative
             node.inputs = rule.freed
 
 

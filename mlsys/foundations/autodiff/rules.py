@@ -10,6 +10,8 @@ To add an operator, add an entry; tests/foundations/autodiff then checks it to s
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from mlsys.foundations.autodiff import kernels
@@ -21,14 +23,21 @@ from mlsys.foundations.autodiff.windows import unfold as unfold_array
 _FITS = "shapes equal, or 1, in each trailing dimension"
 
 # ---------------------------------------------------------------- arithmetic, element by element
+# Python's operators, not NumPy's functions: the same on arrays, and much faster on single numbers.
 
-add = Rule("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, expects=_FITS)
-subtract = Rule("subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, expects=_FITS)
+add = Rule("add", operator.add, lambda g, y, a, b: g, lambda g, y, a, b: g, expects=_FITS)
+subtract = Rule(
+    "subtract", operator.sub, lambda g, y, a, b: g, lambda g, y, a, b: -g, expects=_FITS
+)
 multiply = Rule(
-    "multiply", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, expects=_FITS
+    "multiply", operator.mul, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, expects=_FITS
 )
 divide = Rule(
-    "divide", np.divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b, expects=_FITS
+    "divide",
+    operator.truediv,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
+    expects=_FITS,
 )
 maximum = Rule(
     "maximum",

@@ -92,7 +92,9 @@ class Tensor(Node):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.data = np.asarray(data.data if isinstance(data, Node) else data)
+        array = np.asarray(data.data if isinstance(data, Node) else data)
+        # One number stays a NumPy scalar: arithmetic on it is far cheaper than on a shape ().
+        self.data = array if array.ndim else array[()]
         if requires_grad and not np.issubdtype(self.data.dtype, np.floating):
             raise TypeError(
                 f"Tensor: only floating-point data can require a gradient, not "
