@@ -109,7 +109,7 @@ def table(found: dict[str, Any] | None, *groups: str) -> Markdown:
     lines += [
         f"| {r['title']} | {r['peer_title']} {r['peer_version'] or ''} "
         f"| {seconds(r['ours_seconds'])} | {r['ratio']:.2f} ({r['ratio_low']:.2f}–"
-        f"{r['ratio_high']:.2f}) | {r['target'] or '–'} | {SIGNS[r['holds']]} |"
+        f"{r['ratio_high']:.2f}) | {'–' if r['target'] is None else format(r['target'], '.3g')} | {SIGNS[r['holds']]} |"
         for r in rows(found, groups)
     ]
     return Markdown("\n".join(lines))
