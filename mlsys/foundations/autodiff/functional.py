@@ -70,10 +70,11 @@ def grad(f: Function, argument: int = 0) -> Callable[..., Any]:
 
 
 def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """f's value, and its derivative along the tangents (one for each input, of its shape).
+    """f's value, and its derivative along the tangents, one for each input.
 
-    Forward mode out of reverse mode: pulling u back through f is linear in u, so the VJP of that
-    is the derivative of f. Twice the work of a forward-mode pass, and no forward rules to write.
+    Forward mode out of reverse mode: pulling u back through f is linear in u, so the VJP
+    of that is the derivative of f. Twice the work of a forward-mode pass, and no forward
+    rules to write.
     Source: Townsend, "A new trick for calculating Jacobian vector products", 2017.
     """
     nested = any(isinstance(x, Tensor) for x in (*inputs, *tangents))
@@ -82,7 +83,8 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     y = _result(f(*marks))
     u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
     total = Tensor(np.zeros((), y.dtype))
-    for gradient, tangent in zip(_pull(y, u, marks, create_graph=True), tangents, strict=True):
+    pulled = _pull(y, u, marks, create_graph=True)
+    for gradient, tangent in zip(pulled, tangents, strict=True):
         total = total + (gradient * tangent).sum()
     (tangent_out,) = _pull(total, np.ones((), y.dtype), [u], create_graph=nested)
     return (y if nested else y.numpy()), tangent_out
@@ -99,12 +101,13 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 
 
 def checkpoint(f: Function, *inputs: Any) -> Tensor:
-    """f(*inputs), keeping only the inputs; what lies between is computed again when the walk comes.
+    """f(*inputs), keeping only the inputs; what lies between is computed again later.
 
-    Trades one more forward pass of f for the memory of its intermediate values. f must compute the
-    same each time (draw random numbers outside it). Leaves that f uses without taking them as
-    inputs get their gradients too; tensors computed outside it must be inputs.
-    Source: Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174.
+    Trades one more forward pass of f for the memory of its intermediate values. f must
+    compute the same each time (draw random numbers outside it). Leaves that f uses
+    without taking them as inputs get their gradients too; tensors computed outside it
+    must be inputs.
+    Source: Chen et al., "Training deep nets with sublinear memory cost", 2016.
     """
     nodes = tuple(Tensor.lift(x) for x in inputs)
     starts = [Tensor(x, requires_grad=x.requires_grad) for x in nodes]
@@ -116,7 +119,7 @@ def checkpoint(f: Function, *inputs: Any) -> Tensor:
 
 
 class _Recompute(Rule):
-    """The rule of one checkpoint: pull g back through f by computing f, and its graph, again."""
+    """The rule of one checkpoint: pull g back by computing f, and its graph, again."""
 
     __slots__ = ("captured", "f")
 
@@ -126,7 +129,7 @@ class _Recompute(Rule):
         self.captured = captured
 
     def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
-        """One more forward pass of f, recorded this time, and a walk of its own back through it."""
+        """One more forward pass of f, recorded, and a walk of its own back through it."""
         starts = values[: len(values) - len(self.captured)]
         with recording(True):
             marks: list[Node] = [
@@ -135,9 +138,10 @@ class _Recompute(Rule):
             ]
             again = self.f(*marks)
         ends = [*marks, *self.captured]
-        wanted = [end for end, x in zip(ends, node.inputs, strict=True) if x.requires_grad]
-        pieces = iter(cotangents(again, g, wanted, create_graph=isinstance(g, Node)))
-        return [next(pieces) if x.requires_grad else None for x in node.inputs]
+        wants = [x.requires_grad for x in node.inputs]
+        wanted = [end for end, wants_one in zip(ends, wants, strict=True) if wants_one]
+        pieces = iter(cotangents(again, g, wanted, isinstance(g, Node)))
+        return [next(pieces) if wants_one else None for wants_one in wants]
 
 
 def _marked(x: Any) -> Tensor:

@@ -42,14 +42,14 @@ class Freed:
 
 
 class Rule:
-    """One operator: how to compute it, and one vector-Jacobian product for each input.
+    """One operator: how to compute it, and one vector-Jacobian product per input.
 
     forward: ``forward(*inputs, *static) -> y`` on arrays.
-    vjps: for input i, ``vjp(g, y, *inputs, *static)`` returns the gradient of the final scalar with
-        respect to that input, given g, the gradient with respect to y. It may leave a broadcast
-        shape in place (the walk sums it away), and it uses only operators, methods and NumPy
-        functions that nodes have too: run on nodes, it records its own graph (higher order).
-    expects: what the operator wants of its inputs; the second half of its error message.
+    vjps: for input i, ``vjp(g, y, *inputs, *static)`` returns the gradient of the final
+        scalar in that input, given g, its gradient in y. It may leave a broadcast shape
+        in place (the walk sums it away). It uses only operators, methods and functions
+        that nodes have too: run on nodes, it records its own graph (higher order).
+    expects: what it wants of its inputs; the second half of its error message.
     """
 
     __slots__ = ("binary", "expects", "forward", "freed", "name", "vjps")
@@ -71,7 +71,8 @@ class Rule:
         """Arrays in, array out; if one is a node, a recorded node out."""
         for x in inputs:
             if isinstance(x, Node):
-                return apply(self, type(x), tuple(map(type(x).lift, inputs)), static)
+                nodes = tuple(map(type(x).lift, inputs))
+                return apply(self, type(x), nodes, static)
         return self.forward(*inputs, *static)
 
     def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
@@ -97,7 +98,7 @@ class VariadicRule(Rule):
 
 
 class Node:
-    """A value in the graph, made by ``rule`` from ``inputs``; a leaf has no rule and no inputs."""
+    """A value in the graph, made by ``rule`` from ``inputs``; a leaf has neither."""
 
     __slots__ = ("data", "grad", "inputs", "requires_grad", "rule", "static")
 
@@ -110,11 +111,11 @@ class Node:
 
     @classmethod
     def lift(cls, value: Any) -> Self:
-        """The value as a node; what is none becomes a constant, a leaf that wants no gradient."""
+        """The value as a node; what is none becomes a leaf that wants no gradient."""
         if isinstance(value, cls):
             return value
         node = cls.__new__(cls)
-        # A Python number stays one: NumPy then lets the array's precision win (float32 * 2.0).
+        # A Python number stays one: then the array's precision wins (float32 * 2.0).
         node.data = value if isinstance(value, (int, float)) else np.asarray(value)
         node.grad, node.requires_grad = None, False
         node.rule, node.inputs, node.static = None, (), ()
@@ -127,7 +128,7 @@ N = TypeVar("N", bound=Node)
 def apply(rule: Rule, kind: type[N], inputs: tuple[Node, ...], static: tuple[Any, ...]) -> N:
     """Compute ``rule`` on the inputs' data; record it if an input needs a gradient.
 
-    kind: the class of the node to make. Raises ShapeError when the rule refuses the inputs.
+    kind: the class of the node to make. Raises ShapeError when the inputs do not fit.
     """
     out = kind.__new__(kind)
     try:
@@ -137,7 +138,8 @@ def apply(rule: Rule, kind: type[N], inputs: tuple[Node, ...], static: tuple[Any
     out.grad = None
     for x in inputs:
         if x.requires_grad and is_recording():
-            out.requires_grad, out.rule, out.inputs, out.static = True, rule, inputs, static
+            out.requires_grad, out.rule = True, rule
+            out.inputs, out.static = inputs, static
             return out
     out.requires_grad, out.rule, out.inputs, out.static = False, None, (), ()
     return out

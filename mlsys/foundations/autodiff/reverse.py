@@ -19,11 +19,11 @@ _data = attrgetter("data")
 
 
 def topological_order(output: Node, known: Iterable[Node] = ()) -> list[Node]:
-    """Every node that ``output`` depends on, each once, inputs before what is made from them.
+    """Every node that ``output`` depends on, each once, inputs first.
 
-    Only nodes that need a gradient count; ``known`` nodes are left out, and what lies behind them.
-    Iterative, because a chain of operations is easily deeper than Python's stack.
-    Work: one step for each node and each arrow.
+    Only nodes that need a gradient count; ``known`` nodes are left out, and what lies
+    behind them. Iterative, because a chain of operations is easily deeper than Python's
+    stack. Work: one step for each node and each arrow.
     """
     order: list[Node] = []
     seen = set(known)
@@ -43,7 +43,7 @@ def topological_order(output: Node, known: Iterable[Node] = ()) -> list[Node]:
 
 
 def unbroadcast(g: Value, shape: tuple[int, ...]) -> Value:
-    """Sum g over the axes along which an input of this shape was repeated; returns that shape.
+    """Sum g over the axes along which an input of this shape was repeated.
 
     >>> unbroadcast(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
@@ -56,10 +56,10 @@ def unbroadcast(g: Value, shape: tuple[int, ...]) -> Value:
 
 
 def walk(order: Sequence[Node], value: Callable[[Node], Value]) -> None:
-    """Pull gradients back through ``order`` (as topological_order gives it), last node first.
+    """Pull gradients back through ``order``, a topological order, last node first.
 
-    value: what the rules are run on: ``node.data`` to get numbers, the node itself to get a graph,
-    which makes the gradient differentiable in its turn. This is the walk in its plainest form.
+    value: what the rules are run on: ``node.data`` to get numbers, the node itself to
+    get a graph, which makes the gradient differentiable in its turn.
     """
     for node in reversed(order):
         if node.rule is not None:  # a leaf keeps its gradient
@@ -68,13 +68,14 @@ def walk(order: Sequence[Node], value: Callable[[Node], Value]) -> None:
 
 
 def pull_back(node: Node, rule: Rule, g: Value, value: Callable[[Node], Value]) -> None:
-    """Give each input of ``node`` its piece of the gradient g that has arrived there."""
+    """Give each input of ``node`` its piece of the gradient g that has arrived."""
     values = [value(x) for x in node.inputs]
-    for x, piece in zip(node.inputs, rule.pull(g, value(node), node, values), strict=True):
+    pieces = rule.pull(g, value(node), node, values)
+    for x, piece in zip(node.inputs, pieces, strict=True):
         if piece is not None:
             if piece.shape != x.data.shape:
                 piece = unbroadcast(piece, x.data.shape)
-            # A new array, never in place: two inputs may have been given the very same piece.
+            # A new array, never in place: two inputs may share the very same piece.
             x.grad = piece if x.grad is None else x.grad + piece
 
 

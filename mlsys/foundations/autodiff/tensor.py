@@ -47,7 +47,7 @@ _PIECEWISE_CONSTANT = {
 
 
 def _binary(rule: Rule, reflected: bool = False) -> Callable[[Tensor, Any], Tensor]:
-    """The method for an operator of two inputs: as ``graph.apply``, written out for speed."""
+    """The method for an operator of two inputs: ``apply``, written out for speed."""
     forward = rule.forward
     new = object.__new__
 
