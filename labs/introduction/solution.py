@@ -27,12 +27,12 @@ def rings(errors: list[float], calm: int = 30) -> bool:
         always more than ``calm`` days.
     Returns True to wake somebody up. The function is asked once a day until it does, and sees
     nothing but the past. Of the services in which nothing changes, at most one in ten may ring
-    within 60 days. An error that falls is no reason to ring. If the daily error rises for good
-    by 1.5 times its daily standard deviation, the alarm should come within 14 days on average;
-    if it creeps up by a tenth of that deviation each day, within 21.
+    in the first 60 days after the calm ones. An error that falls is no reason to ring. If the
+    daily error rises for good by 1.5 times its daily standard deviation, the alarm should come
+    within 12 days on average; if it creeps up by a tenth of that deviation each day, within 21.
     """
     normal = np.array(errors[:calm])
-    level, spread = normal.mean(), normal.std(ddof=1)
+    level, spread = float(normal.mean()), float(normal.std(ddof=1))
     evidence = 0.0  # the cumulative sum of Page, 1954: what exceeds the allowance piles up
     for error in errors[calm:]:
         evidence = max(0.0, evidence + (error - level) / spread - _solution_allowance)

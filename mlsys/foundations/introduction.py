@@ -105,9 +105,10 @@ def validate(orders: Orders) -> list[Problem]:
     """Name everything wrong with a batch; an empty list means that it may be used.
 
     Columns come in the order of ``SCHEMA``. Each is checked for its length (that of
-    ``day``), then for its type (real numbers); a column that passes both is checked row
-    by row for missing values (NaN) and for values outside its range. ``rows`` counts the
-    rows concerned: too many or too few, all for a wrong type, the bad ones otherwise.
+    ``day``), then for its type (integers or floats, so neither bool nor complex); a column
+    that passes both is checked row by row for missing values (NaN) and for values outside its
+    range, whose ends belong to it. ``rows`` counts the rows concerned: too many or too few,
+    all for a wrong type, the bad ones otherwise.
     """
     problems = []
     for column, (low, high) in SCHEMA.items():
