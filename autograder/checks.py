@@ -183,5 +183,8 @@ def _brief(value: Any) -> str:
     """A short text for any plain value."""
     if type(value) in (list, dict, str, bytes) and len(value) > 20:
         return f"a {type(value).__name__} of length {len(value)}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no int of more than 4,300 digits
+        return f"a {type(value).__name__} with a number too long to print"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,6 +6,7 @@ could not be graded for a fault of ours (``autograder grade``); 2, the request m
 
 from __future__ import annotations
 
+import difflib
 import io
 import json
 import os
@@ -34,7 +35,7 @@ UNSAFE = (
 
 LabName = Annotated[str, typer.Argument(metavar="LAB", help="Its name, as in: labs list")]
 Place = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Default: work/LAB")]
-Plain = Annotated[bool, typer.Option("--plain", help="No colours, ASCII signs only.")]
+Plain = Annotated[bool, typer.Option("--plain", help="ASCII signs, no colours, lines not wrapped.")]
 
 
 def labs_main() -> None:
@@ -62,7 +63,7 @@ def _run(app: typer.Typer, name: str) -> None:
 @labs_app.command("list")
 def list_labs() -> None:
     """Name all labs, in the order of their chapters."""
-    for lab in find_labs().values():
+    for lab in _labs().values():
         _say(f"{lab.name:<20} {lab.title}")
 
 
@@ -76,10 +77,11 @@ def start(
     from autograder import work
 
     found = _lab(lab)
-    place = folder or Path(work.WORK) / found.name
+    place = folder or work.home(found) / work.WORK / found.name
     for path in work.start(found, place, force):
-        _say(f"wrote {path}")
-    _say(f"Edit {place / found.file}, then: labs check {lab}")
+        _say(f"wrote {work.shown(path)}")
+    again = f"{lab} {work.shown(folder)}" if folder else lab
+    _say(f"Edit {work.shown(place / found.file)}, then: labs check {again}")
 
 
 @labs_app.command()
@@ -117,7 +119,9 @@ def submit(
     found = _lab(lab)
     place = work.find_work(found, folder)
     path = work.pack(found, place, work.student_name(place, name))
-    _say(f"wrote {path}: hand in this file")
+    for doubt in work.doubts(found, path):
+        _say(f"Warning: {printable(doubt, characters=500, lines=3)}")
+    _say(f"wrote {work.shown(path)}: hand in this file")
 
 
 @autograder_app.command()
@@ -196,10 +200,23 @@ def _say(line: str) -> None:
 
 
 def _lab(name: str) -> Lab:
-    labs = find_labs()
+    labs = _labs()
     if name not in labs:
-        raise LabError(f"there is no lab {name!r}; there are {', '.join(labs) or 'none'}")
+        meant = "".join(
+            f"; did you mean {one}?" for one in difflib.get_close_matches(name, labs, 1)
+        )
+        raise LabError(f"there is no lab {name!r}; there are {', '.join(labs) or 'none'}{meant}")
     return labs[name]
+
+
+def _labs() -> dict[str, Lab]:
+    """All labs; it is said when they come from somewhere else than the course we are in."""
+    labs = find_labs()
+    for lab in list(labs.values())[:1]:
+        if not Path.cwd().resolve().is_relative_to(lab.root):
+            line = f"This folder belongs to no course; using the labs of {lab.root}"
+            console(stderr=True).print(line, markup=False, soft_wrap=True)
+    return labs
 
 
 def _key(file: Path | None) -> bytes | None:

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
 
 PRACTICE = b"practice"
 MOST_AT_A_TIME = 4  # checks of one submission
+HINTED = ("wrong", "error", "timeout")  # a hint is about the algorithm, these may be its fault
 SHOWN_TEXT = 2000  # characters that a result keeps of a message and of what was printed
 
 
 def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
-    """Grade one submission in a sandbox of its own, several checks at a time."""
+    """Grade one submission in a sandbox of its own, several checks at a time.
+
+    Practice marks come soon: a function that was too slow for two checks is not run for others.
+    """
     with Sandbox(lab) as sandbox:
-        return Grader(lab, sandbox, key, min(os.cpu_count() or 1, MOST_AT_A_TIME)).grade(submission)
+        workers = min(os.cpu_count() or 1, MOST_AT_A_TIME)
+        return Grader(lab, sandbox, key, workers, impatient=key == PRACTICE).grade(submission)
 
 
 def grade_files(lab: Lab, files: dict[str, bytes], key: bytes = PRACTICE) -> LabResult:
@@ -54,18 +60,22 @@ def grade_source(lab: Lab, source: str, key: bytes = PRACTICE) -> LabResult:
 class Grader:
     """Grades submissions of one lab, one after the other or from several threads.
 
-    workers: how many checks of one submission run at a time; the marks do not depend on it.
+    workers: how many checks of one submission run at a time; the marks do not depend on it,
+    unless the grader is impatient and answers time out.
     """
 
-    def __init__(self, lab: Lab, sandbox: Sandbox, key: bytes, workers: int = 1) -> None:
+    def __init__(
+        self, lab: Lab, sandbox: Sandbox, key: bytes, workers: int = 1, impatient: bool = False
+    ) -> None:
         self.lab, self.sandbox, self.key, self.workers = lab, sandbox, key, workers
+        self.impatient = impatient
         self.checks = load_checks(lab)
 
     def grade(self, submission: Submission) -> LabResult:
         """Every check's verdict; never raises for anything a student did."""
         began = time.perf_counter()
         try:
-            result = self._result(submission, self._run_checks(submission))
+            result = self._run_checks(submission)
         except Rejected as rejected:
             result = self.not_gradable(submission, rejected.reason, str(rejected))
         except SandboxError as error:
@@ -75,7 +85,7 @@ class Grader:
     def not_gradable(self, submission: Submission, reason: str, problem: str) -> LabResult:
         """The result of a submission that no check can run on: no points, and why."""
         checks = tuple(_verdict(each, reason, problem) for each in self.checks)
-        return replace(self._result(submission, checks), problem=problem[:SHOWN_TEXT])
+        return replace(self._result(submission, checks), problem=_cut(problem))
 
     def _result(self, submission: Submission, checks: tuple[CheckResult, ...]) -> LabResult:
         return LabResult(
@@ -90,14 +100,16 @@ class Grader:
             note=submission.note(self.lab),
         )
 
-    def _run_checks(self, submission: Submission) -> tuple[CheckResult, ...]:
+    def _run_checks(self, submission: Submission) -> LabResult:
         submission.complain(self.lab)
         vet(self.lab, submission.files[self.lab.file])
-        students = [Student(submission.files, self.sandbox) for _ in self.checks]
+        stuck = Counter[str]() if self.impatient else None
+        students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
         _load(students[0])
         with ThreadPoolExecutor(self.workers) as pool:
             judge = partial(self._judge, submission)
-            return tuple(pool.map(judge, self.checks, students))
+            checks = tuple(pool.map(judge, self.checks, students))
+        return replace(self._result(submission, checks), printed=_cut(students[0].printed()[0]))
 
     def _judge(self, submission: Submission, each: Check, student: Student) -> CheckResult:
         began = time.perf_counter()
@@ -106,7 +118,7 @@ class Grader:
             verdict = run_check(each, student, rng)
         finally:
             student.close()
-        printed = "" if verdict.passed else student.printed()[:SHOWN_TEXT]
+        printed = _cut(student.printed()[1])
         return replace(verdict, printed=printed, seconds=time.perf_counter() - began)
 
 
@@ -116,7 +128,9 @@ def _load(student: Student) -> None:
         student.load()
     except StudentError as error:
         student.close()
-        raise Rejected(error.reason, f"while your file was loaded, {error}") from None
+        printed = student.printed()[0].strip()
+        told = f"\nYour file printed:\n{printed[:500]}" if printed else ""
+        raise Rejected(error.reason, f"while your file was loaded, {error}{told}") from None
 
 
 def seeded(key: bytes, *parts: str) -> np.random.Generator:
@@ -129,8 +143,11 @@ def seeded(key: bytes, *parts: str) -> np.random.Generator:
 
 def run_check(each: Check, student: Student, rng: np.random.Generator) -> CheckResult:
     """Call a check and turn whatever happens into a verdict."""
+    import numpy as np
+
     try:
-        score = each.body(student, rng)
+        with np.printoptions(linewidth=70, threshold=60):  # arrays in messages
+            score = each.body(student, rng)
         if score is None or score == Score(1.0):
             return replace(_verdict(each, None, ""), score=float(each.points))
         earned = float(each.points * score.fraction)
@@ -163,7 +180,11 @@ def _verdict(each: Check, reason: str | None, message: str) -> CheckResult:
         points=each.points,
         score=0.0,
         reason=reason,
-        message=message[:SHOWN_TEXT],  # whatever a student's process said, in the end
-        hint=each.hint,
+        message=_cut(message),  # whatever a student's process said, in the end
+        hint=each.hint if reason in HINTED else "",
         section=each.section,
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_TEXT else f"{text[: SHOWN_TEXT - 1]}…"

@@ -23,7 +23,7 @@ def printable(text: str, *, characters: int, lines: int = 1) -> str:
     r"""Return ``text`` with controls made visible, at most about ``characters`` long.
 
     lines: how many lines may stay; with 1, line ends and tabs become signs as well.
-    What is cut is counted in a note at the end.
+    A note at the end says that something was cut.
 
     >>> printable("a\x1b[31m\r\nb", characters=80, lines=2)
     'a␛[31m\nb'
@@ -46,4 +46,4 @@ def _first_lines(text: str, lines: int) -> str:
     rows = text.split("\n")
     if len(rows) <= lines:
         return text
-    return "\n".join([*rows[:lines], f"… [{len(rows) - lines:,} more lines cut]"])
+    return "\n".join([*rows[:lines], "… [more lines cut]"])  # how many, a text cut before hides

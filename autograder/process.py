@@ -14,6 +14,7 @@ import contextlib
 import math
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
@@ -25,6 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 from autograder import wire
+from autograder.runner import LOADED
 
 MIB = 2**20
 KEPT_TEXT = 64 * 2**10  # bytes of what a child printed that are kept to be shown
@@ -53,11 +55,14 @@ class Limits:
 
 
 class Lost(Exception):
-    """The child gave no answer; ``reason`` is a `CheckResult` reason."""
+    """The child gave no answer; ``reason`` is a `CheckResult` reason.
 
-    def __init__(self, reason: str, message: str) -> None:
+    where: the line of a file in the child's box at which it was, as "line 12, in walk"; or "".
+    """
+
+    def __init__(self, reason: str, message: str, where: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.where = reason, where
 
 
 class Process(Protocol):
@@ -130,8 +135,9 @@ class Child:
         try:
             answer = self._answers.get(timeout=seconds)
         except queue.Empty:
+            where = self._where()
             self.close()
-            raise Lost("timeout", self._too_slow(seconds)) from None
+            raise Lost("timeout", self._too_slow(seconds), where) from None
         if isinstance(answer, Exception):
             self.close(grace=0.2)  # for an exit code that says more than our kill
             raise self._explain(answer)
@@ -141,6 +147,23 @@ class Child:
         if allowed < self.limits.wall:
             return f"all calls of this check together took more than {self.limits.total:g} s"
         return f"no answer within {allowed:g} s"
+
+    def _where(self) -> str:
+        """Ask the child where it is; its answer is taken out of what it printed."""
+        if not hasattr(signal, "SIGUSR1"):
+            return ""
+        seen, size = len(self._text), -1
+        with contextlib.suppress(OSError):
+            os.kill(self._process.pid, signal.SIGUSR1)
+        for _ in range(20):  # 0.2 s at most, until something came and no more comes
+            if seen < size == len(self._text):
+                break
+            size = len(self._text)
+            time.sleep(0.01)
+        trace = _TRACE.search(bytes(self._text), seen)
+        if trace:
+            del self._text[trace.start() : trace.end()]
+        return _line_in(str(self.box), trace.group().decode("utf-8", "replace")) if trace else ""
 
     def _converse(self) -> None:
         """Both may block, on a child that neither reads nor writes: so a thread does it."""
@@ -158,7 +181,8 @@ class Child:
 
     def _explain(self, error: Exception) -> Lost:
         if self._flooded:
-            return Lost("output_limit", f"more than {self.limits.printed} MiB were printed")
+            most = f"{self.limits.printed} MiB"
+            return Lost("output_limit", f"your code printed more than {most}; remove the print")
         if isinstance(error, wire.WireError) and not isinstance(error, wire.Closed):
             return Lost("not_plain", f"the reply was no valid frame: {error}")
         return Lost(*_ending(self._code or 0))
@@ -174,9 +198,10 @@ class Child:
                     self._flooded = True
                     self._kill()
 
-    def printed(self) -> str:
-        """What the child wrote to stdout and stderr, cut at `KEPT_TEXT` bytes."""
-        return self._text.decode("utf-8", "replace")
+    def printed(self) -> tuple[str, str]:
+        """What was printed while the file was loaded, and later; cut at `KEPT_TEXT` bytes."""
+        before, _, later = self._text.decode("utf-8", "replace").partition(LOADED)
+        return before, later
 
     def close(self, grace: float = 0.0) -> None:
         """End the child and its process group; ``grace`` seconds are left to end by itself."""
@@ -220,6 +245,15 @@ def _reply_from(value: Any) -> dict[str, Any]:
     if isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys):
         return value
     raise wire.WireError("neither a value nor an error")
+
+
+_TRACE = re.compile(rb"Stack \(most recent call first\):\n(?:  .*\n)+")  # faulthandler's
+
+
+def _line_in(box: str, trace: str) -> str:
+    """The innermost line of a file in ``box``."""
+    found = re.search(rf'File "{re.escape(box)}.*", line (\d+) in (\S+)', trace)
+    return f"line {found[1]}, in {found[2]}" if found else ""
 
 
 def _ending(code: int) -> tuple[str, str]:

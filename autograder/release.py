@@ -61,7 +61,8 @@ On Windows write `.venv\\Scripts` for `.venv/bin`, and `.venv\\Scripts\\activate
 
 The labs: {labs}.
 
-`mlsys/` is the reference that the book explains; a lab may import the chapters before its own.
+`mlsys/` is the reference that the book explains. Your file for a lab may import what `imports` in
+its `labs/LAB/lab.toml` lists, and nothing else.
 What you may use an AI assistant for stands in `labs/POLICY.md`.
 """
 

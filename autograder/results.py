@@ -67,7 +67,8 @@ class LabResult:
     """All verdicts on one submission.
 
     student: name or number; tier: how the code was confined; key: "practice" or "course";
-    problem: why nothing could be checked; note: what the instructor may want to know.
+    problem: why nothing could be checked; note: what the instructor may want to know;
+    printed: what the file printed while it was loaded.
     """
 
     student: str
@@ -81,6 +82,7 @@ class LabResult:
     problem: str | None = None
     seconds: float = 0.0
     note: str = ""
+    printed: str = ""
 
     @property
     def score(self) -> float:

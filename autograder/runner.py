@@ -14,10 +14,13 @@ only the standard library, and never sees more of it than what it is asked to lo
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import faulthandler
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +31,7 @@ from autograder import wire
 
 STUDENT = "_student"  # the name under which the student's file is loaded
 PROBES = "probes"
+LOADED = "\0loaded\0"  # parts what a file prints while it is loaded from what it prints later
 LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
@@ -37,6 +41,10 @@ class Missing(Exception):
 
 class NoProbe(Exception):
     """The lab's probes.py defines no such function."""
+
+
+class NotAvailable(Exception):
+    """What the student's code asks for does not exist here."""
 
 
 def main() -> None:
@@ -116,7 +124,8 @@ def _answer(modules: dict[str, ModuleType], request: dict[str, Any]) -> dict[str
     try:
         return {"value": _DEEDS[request.pop("do")](modules, **request)}
     except SystemExit as stop:
-        return {"error": "SystemExit", "message": f"sys.exit({stop.code!r})", "where": _where(stop)}
+        code = "" if stop.code is None else repr(stop.code)[:200]
+        return {"error": "SystemExit", "message": f"exit({code})", "where": _where(stop)}
     except MemoryError as error:
         return {"error": "MemoryError", "message": "out of memory", "where": _where(error)}
     except BaseException as error:
@@ -137,6 +146,9 @@ def prepare(
 ) -> None:
     """Set limits on this process, extend the import path, import what takes long."""
     _die_with_parent()
+    _replace_what_needs_a_person()
+    if hasattr(signal, "SIGUSR1"):  # sent before a child is killed, so that it tells where it was
+        faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
     sys.path.extend(paths)
     for name in preload:
         importlib.import_module(name)
@@ -150,7 +162,10 @@ def load(modules: dict[str, ModuleType], name: str, file: str) -> None:
         raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look their module up
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        _mark_loaded(name)
     modules[name] = module
 
 
@@ -207,12 +222,32 @@ def _where(error: BaseException) -> str:
         return ""
 
 
+def _mark_loaded(name: str) -> None:
+    if name == STUDENT:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            os.write(2, LOADED.encode())
+
+
+def _replace_what_needs_a_person() -> None:
+    """`input` and `breakpoint` say why they cannot work; `exit` is there though ``site`` is not."""
+
+    def instead_of(name: str) -> Callable[..., None]:
+        def unavailable(*arguments: object, **keywords: object) -> None:
+            raise NotAvailable(name)
+
+        return unavailable
+
+    vars(builtins)["input"] = instead_of("input")
+    sys.breakpointhook = instead_of("breakpoint")
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)
+
+
 def _die_with_parent() -> None:
     """On Linux, ask the kernel to kill this process when the grader is gone."""
     if sys.platform != "linux":
         return
     import ctypes
-    import signal
 
     ctypes.CDLL(None).prctl(LINUX_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 

@@ -131,7 +131,9 @@ class Sandbox:
         try:
             reply = child.ask(None, START_SECONDS)
         except Lost as lost:
-            raise SandboxError(f"no child could be started: {lost}; {child.printed()}") from None
+            raise SandboxError(
+                f"no child could be started: {lost}; {''.join(child.printed())}"
+            ) from None
         if "error" in reply:
             raise SandboxError(f"no child could be prepared: {reply['error']} {reply['message']}")
 

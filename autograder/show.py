@@ -5,6 +5,8 @@ Colour repeats what the words say. ``plain`` writes neither colour nor signs bey
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.console import Console
 from rich.text import Text
 
@@ -13,7 +15,8 @@ from autograder.lab import Lab
 from autograder.printable import printable
 from autograder.results import CheckResult, LabResult
 
-SHOWN_PRINTED = 10  # lines of what a student's code printed
+SHOWN_PRINTED = 10  # lines of what a student's code printed in a check that was missed
+SHOWN_PRINTED_WHEN_PASSED = 3
 
 
 def console(plain: bool = False, stderr: bool = False) -> Console:
@@ -22,27 +25,48 @@ def console(plain: bool = False, stderr: bool = False) -> Console:
 
 
 def show_result(result: LabResult, lab: Lab, to: Console, plain: bool = False) -> None:
-    """Write one student's feedback, task by task."""
-    to.print(Text(f"{lab.name}: {lab.title}", style="bold"))
-    if result.problem:
-        to.print(Text(f"Nothing could be checked: {_clean(result.problem)}", style="red"))
-    for task in lab.tasks:
+    """Write one student's feedback, task by task; of what cannot run, only why."""
+    _put(to, f"{lab.name}: {lab.title}", style="bold")
+    if result.problem is not None:
+        _put(to, "\nNothing could be checked:", style="red")
+        _put(to, _clean(result.problem), indent=2)
+    for line in _printed(result.printed, SHOWN_PRINTED, "while it was loaded"):
+        _put(to, line, indent=2)
+    for task in lab.tasks if result.problem is None else ():
         checks = [check for check in result.checks if check.task == task.name]
-        to.print()
-        to.print(Text(f"{task.title}  {_marks(checks)}", style="bold"))
+        _put(to, f"\n{task.title}  {_marks(checks)}", style="bold")
         for check in checks:
-            _show_check(check, to, plain, brief=result.problem is not None)
-    to.print()
-    to.print(Text(_total(result), style="bold"))
+            _show_check(check, to, plain)
+    _put(to, f"\n{_total(result)}", style="bold")
 
 
-def _show_check(check: CheckResult, to: Console, plain: bool, brief: bool) -> None:
-    sign = _sign(check, to, plain)
+def _show_check(check: CheckResult, to: Console, plain: bool) -> None:
     style = "green" if check.passed else "yellow" if check.score else "red"
-    to.print(Text(f"  {sign} {_marks([check]):>7}  {check.title}", style=style))
-    if not check.passed and not brief:
-        for line in _advice(check):
-            to.print(Text(f"      {line}"))
+    begin = f"{_sign(check, to, plain)} {_marks([check]):>7}  "
+    _put(to, begin + check.title, indent=2, hang=len(begin), style=style)
+    for line in _advice(check):
+        _put(to, line, indent=6, hang=2)
+
+
+def _put(to: Console, text: str, indent: int = 0, hang: int = 0, style: str = "") -> None:
+    """Write lines, indented; what does not fit goes on below, ``hang`` further to the right.
+
+    A console with ``soft_wrap`` gets its lines whole.
+    """
+    for line in text.split("\n"):
+        begin = " " * (indent + len(line) - len(line.lstrip()))
+        rows = [begin + line.strip()]
+        if not to.soft_wrap:
+            after, width = begin + " " * hang, max(to.width, len(begin) + hang + 20)
+            rows = textwrap.wrap(
+                line.strip(),
+                width,
+                initial_indent=begin,
+                subsequent_indent=after,
+                break_on_hyphens=False,
+            )
+        for row in rows or [""]:
+            to.print(Text(row, style=style), soft_wrap=True)
 
 
 def _sign(check: CheckResult, to: Console, plain: bool) -> str:
@@ -52,15 +76,21 @@ def _sign(check: CheckResult, to: Console, plain: bool) -> str:
 
 
 def _advice(check: CheckResult) -> list[str]:
+    if check.passed:
+        return _printed(check.printed, SHOWN_PRINTED_WHEN_PASSED)
     lines = _clean(check.message).splitlines()
     if check.hint:
         lines.append(f"Hint: {check.hint}")
     if check.section:
         lines.append(f"Read: {check.section}")
-    if check.printed:
-        printed = printable(check.printed, characters=2000, lines=SHOWN_PRINTED)
-        lines += ["Your code printed:", *(f"  {line}" for line in printed.splitlines())]
-    return lines
+    return lines + _printed(check.printed, SHOWN_PRINTED)
+
+
+def _printed(text: str, most: int, when: str = "") -> list[str]:
+    """What the student's code printed, under a heading; nothing when it printed nothing."""
+    lines = printable(text.rstrip(), characters=2000, lines=most).splitlines()
+    heading = f"Your code printed {when}".rstrip() + ":"
+    return [heading, *(f"  {line}" for line in lines)] if lines else []
 
 
 def _marks(checks: list[CheckResult]) -> str:
@@ -71,7 +101,7 @@ def _marks(checks: list[CheckResult]) -> str:
 def _total(result: LabResult) -> str:
     total = f"{mark(result.score)} of {result.points} points in {result.seconds:.1f} s"
     if result.key == "practice":
-        total += " (practice marks: the graded run draws other random cases)"
+        total += " (practice marks: the graded run draws other cases)"
     return total
 
 

@@ -20,29 +20,32 @@ class Rejected(Exception):
 
 def vet(lab: Lab, source: bytes) -> None:
     """Raise `Rejected` when the file is no Python, or imports what the lab does not allow."""
+    tree, lines = _parse(lab.file, source), source.decode("utf-8", "replace").splitlines()
     allowed = {*lab.imports, "__future__"}
     closed = modules(lab.root).keys() - earlier_modules(lab).keys() if "mlsys" in allowed else set()
-    for line, module in _imports(_parse(source)):
+    for line, module in _imports(tree):
         if module.partition(".")[0] not in allowed:
-            may = ", ".join(sorted(lab.imports)) or "nothing"
-            raise Rejected("error", f"line {line} imports {module!r}; this lab allows {may}")
-        if module in closed:
-            raise Rejected("error", f"line {line} imports {module!r}; {_CLOSED}")
+            why = f"this lab allows {', '.join(sorted(lab.imports)) or 'nothing'}"
+        elif module in closed:
+            why = "modules of this and later chapters are closed in this lab"
+        else:
+            continue
+        quoted = "".join(lines[line - 1 : line]).strip()
+        raise Rejected("error", f"{lab.file}, line {line} imports {module!r}; {why}\n    {quoted}")
 
 
-_CLOSED = "modules of this and later chapters are closed in this lab"
-
-
-def _parse(source: bytes) -> ast.Module:
+def _parse(file: str, source: bytes) -> ast.Module:
     if len(source) > MAX_SOURCE:
-        raise Rejected("syntax", f"the file has {len(source):,} bytes; at most {MAX_SOURCE:,}")
+        raise Rejected("syntax", f"{file} has {len(source):,} bytes; at most {MAX_SOURCE:,}")
     try:
         return ast.parse(source)
     except SyntaxError as error:
-        where = f"line {error.lineno}: " if error.lineno else ""
-        raise Rejected("syntax", f"{where}{error.msg}") from None
+        where = f"{file}, line {error.lineno}" if error.lineno else file
+        quoted = f"\n    {error.text.strip()}" if error.text else ""
+        message = f"{where} is not valid Python (a SyntaxError): {error.msg}{quoted}"
+        raise Rejected("syntax", message) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Rejected("syntax", f"Python cannot read the file: {error}") from None
+        raise Rejected("syntax", f"Python cannot read {file}: {error}") from None
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,8 @@ from autograder.process import Child, Lost
 from autograder.sandbox import Sandbox
 
 MAX_TEXT = 2**20  # bytes of a text file that is handed to a check
+PATIENCE = 2  # time-outs of one function until an impatient grader asks it no more
+MAX_LINE = 100  # characters of a line of code that is quoted
 
 
 class StudentError(Exception):
@@ -22,18 +26,23 @@ class StudentError(Exception):
 class StudentRaised(StudentError):
     """The student's code raised an exception, of which only two texts are known."""
 
-    def __init__(self, kind: str, text: str, where: str) -> None:
+    def __init__(self, kind: str, text: str, place: str) -> None:
         reason = "memory" if kind == "MemoryError" else "error"
-        place = f"at {where} of your file" if where else "outside your file, in using its answer"
-        super().__init__(reason, f"{kind}: {text} ({place})")
+        place = place or " (outside your file, in using its answer)"
+        super().__init__(reason, f"{kind}: {text}{place}")
         self.kind, self.text = kind, text
 
 
 class Student:
-    """One submission, under one check: the first call starts a child of its own."""
+    """One submission, under one check: the first call starts a child of its own.
 
-    def __init__(self, files: dict[str, bytes], sandbox: Sandbox) -> None:
-        self._files, self._sandbox = files, sandbox
+    stuck: how often each function was too slow, shared by the checks of an impatient grader.
+    """
+
+    def __init__(
+        self, files: dict[str, bytes], sandbox: Sandbox, stuck: Counter[str] | None = None
+    ) -> None:
+        self._files, self._sandbox, self._stuck = files, sandbox, stuck
         self._child: Child | None = None
 
     def call(self, function: str, *arguments: object, **keywords: object) -> Any:
@@ -54,6 +63,8 @@ class Student:
 
     def text(self, file: str) -> str:
         """The content of a text file of the submission."""
+        if file not in self._files and file in self._sandbox.lab.extra:
+            raise StudentError("missing", f"there is no {file} in the submission")
         content = self._files[file]
         if len(content) > MAX_TEXT:
             raise StudentError("output_limit", f"{file} is larger than {MAX_TEXT:,} bytes")
@@ -66,11 +77,11 @@ class Student:
         """Run the student's file now. Otherwise the first call does."""
         if self._child is None:
             self._child = self._sandbox.start(self._files)
-            _value(self._sandbox.load, self._child)
+            self._value(self._sandbox.load, self._child, "")
 
-    def printed(self) -> str:
-        """What the student's code has printed so far."""
-        return self._child.printed() if self._child else ""
+    def printed(self) -> tuple[str, str]:
+        """What the student's code has printed while it was loaded, and after that."""
+        return self._child.printed() if self._child else ("", "")
 
     def close(self) -> None:
         """End the child."""
@@ -80,32 +91,54 @@ class Student:
     def _ask(self, do: str, name: str, arguments: tuple[object, ...], keywords: object) -> Any:
         self.load()
         assert self._child
+        if self._stuck is not None and self._stuck[name] >= PATIENCE:
+            why = f"{PATIENCE} other checks called the same function and had no answer in time"
+            raise StudentError("timeout", f"not run, to save you time: {why}")
         request = {"do": do, "name": name, "arguments": arguments, "keywords": keywords}
-        return _value(self._child.ask, request)
+        return self._value(self._child.ask, request, name if do == "call" else "")
 
+    def _value(self, ask: Callable[[Any], dict[str, Any]], about: Any, function: str) -> Any:
+        """The value in the reply to ``ask(about)``, or the error it reports."""
+        try:
+            reply = ask(about)
+        except Lost as lost:
+            if self._stuck is not None and lost.reason == "timeout" and isinstance(about, dict):
+                self._stuck[about["name"]] += 1
+            whose = f"{function}: " if function and lost.reason == "timeout" else ""
+            place = self._place(lost.where, "it was stopped ")
+            raise StudentError(lost.reason, f"{whose}{lost}{place}") from None
+        if "value" in reply:
+            return reply["value"]
+        kind, text, place = reply["error"], reply["message"], self._place(reply["where"])
+        if kind == "NoProbe":
+            raise LookupError(f"probes.py defines no {text}")  # a fault of the lab
+        if kind in _WORDING:
+            reason, wording = _WORDING[kind]
+            raise StudentError(
+                reason, wording.format(text) + (place if reason != "missing" else "")
+            )
+        raise StudentRaised(kind, text, place)
 
-def _value(ask: Callable[[Any], dict[str, Any]], about: object) -> Any:
-    """The value in the reply to ``ask(about)``, or the error it reports."""
-    try:
-        reply = ask(about)
-    except Lost as lost:
-        raise StudentError(lost.reason, str(lost)) from None
-    if "value" in reply:
-        return reply["value"]
-    kind, text = reply["error"], reply["message"]
-    if kind == "NoProbe":
-        raise LookupError(f"probes.py defines no {text}")  # a fault of the lab
-    if kind in _WORDING:
-        reason, wording = _WORDING[kind]
-        raise StudentError(reason, wording.format(text))
-    raise StudentRaised(kind, text, reply["where"])
+    def _place(self, where: str, how: str = "") -> str:
+        """The place "line 12, in walk" in words, with the line itself."""
+        if not where:
+            return ""
+        number = re.match(r"line (\d{1,7})\b", where)
+        source = self._files[self._sandbox.lab.file].decode("utf-8", "replace").splitlines()
+        lines = source[int(number[1]) - 1 : int(number[1])] if number and int(number[1]) else []
+        quoted = "".join(f"\n    {line.strip()[:MAX_LINE]}" for line in lines)
+        return f" ({how}at {where.removesuffix(', in <module>')} of your file){quoted}"
 
 
 _WORDING = {
     "Missing": ("missing", "your file defines no function {}"),
     "NotImplementedError": ("missing", "not written yet: {}"),
     "NotPlain": ("not_plain", "the answer cannot be sent back: {}"),
-    "SystemExit": ("exited", "your code called {}"),
+    "SystemExit": ("exited", "your code ended the program with {}"),
+    "NotAvailable": (
+        "error",
+        "{}() is not available when your file is checked: there is no keyboard",
+    ),
 }
 
 

@@ -49,15 +49,19 @@ class Submission:
             raise Rejected("missing", self.problem)
         if self.manifest.get("lab", lab.name) != lab.name:
             raise Rejected("missing", f"this is an answer to {self.manifest['lab']!r}")
-        for name in lab.files:
-            if name not in self.files:
-                raise Rejected("missing", f"there is no {name} in the submission")
+        if lab.file not in self.files:
+            raise Rejected("missing", f"there is no {lab.file} in the submission")
 
     def note(self, lab: Lab) -> str:
         """What is odd about it but no reason to reject it."""
+        odd = [f"there is no {name} in the submission" for name in self.missing(lab)]
         if self.manifest.get("lab_version", lab.version) != lab.version:
-            return "made with another version of the lab; graded with this one"
-        return ""
+            odd.append("made with another version of the lab; graded with this one")
+        return "; ".join(odd)
+
+    def missing(self, lab: Lab) -> list[str]:
+        """The extra files that it should hold: only the checks that read them are missed."""
+        return [name for name in lab.extra if name not in self.files]
 
 
 def read_submission(path: Path, lab: Lab) -> Submission:
@@ -150,10 +154,11 @@ def _student_of(path: Path, lab: Lab) -> str:
 
 def write_archive(lab: Lab, files: dict[str, bytes], student: str) -> bytes:
     """A submission as zip; the same files give the same bytes."""
-    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in lab.files}
+    files = {name: files[name] for name in lab.files if name in files}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     manifest = {"lab": lab.name, "lab_version": lab.version, "student": student, "files": hashes}
     members = {MANIFEST: json.dumps(manifest, indent=2, sort_keys=True).encode()}
-    members |= {name: files[name] for name in lab.files}
+    members |= files
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.atomic import write_atomically
 from autograder.lab import Lab, LabError
+from autograder.source import Rejected, vet
 from autograder.starter import starter_source
 from autograder.submission import read_submission, write_archive
 
@@ -27,7 +29,7 @@ def start(lab: Lab, folder: Path, force: bool = False) -> list[Path]:
     present = [folder / name for name in lab.files if (folder / name).exists()]
     if present and not force:
         raise LabError(
-            f"{present[0]} is there already and was left as it is; "
+            f"{shown(present[0])} is there already and was left as it is; "
             f"use --force to start anew (your file is then kept as {_free_name(present[0]).name})"
         )
     for path in present:
@@ -45,32 +47,67 @@ def _free_name(path: Path) -> Path:
     return free
 
 
+def home(lab: Lab) -> Path:
+    """The folder that holds ``work/``: the root of the course, wherever in it we are.
+
+    Outside of any course: the nearest folder above in which a lab was started, else this one.
+    """
+    here = Path.cwd().resolve()
+    if here.is_relative_to(lab.root):
+        return lab.root
+    above = (here, *here.parents)
+    return next((f for f in above if any((f / WORK).glob("*/handout.md"))), here)
+
+
+def shown(path: Path) -> Path:
+    """``path`` as one may type it here: relative when it is below this folder, else absolute."""
+    path, here = path.absolute(), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def find_work(lab: Lab, place: Path | None = None) -> Path:
-    """The folder or file with the student's answer: ``place``, here, or below work/."""
-    if place is not None:
+    """The folder or file with the student's answer: ``place``, or here, or below `home`'s work/."""
+    if place is not None and not place.is_dir():
         if not place.exists():
             raise LabError(f"there is no {place}")
         return place
-    here = Path.cwd()
-    for folder in (here, here / WORK / lab.name, lab.root / WORK / lab.name):
+    usual = [Path.cwd(), home(lab) / WORK / lab.name]
+    looked = [place.absolute()] if place else list(dict.fromkeys(usual))
+    for folder in looked:
         if (folder / lab.file).is_file():
             return folder
-    raise LabError(
-        f"no {lab.file} in {here} or {WORK}/{lab.name}; begin with: labs start {lab.name}"
-    )
+    where, start = " or ".join(map(str, looked)), f"labs start {lab.name}"
+    then = f"name the folder that {start!r} wrote" if place else f"begin with: {start}"
+    raise LabError(f"no {lab.file} in {where}; {then}")
 
 
 def pack(lab: Lab, folder: Path, student: str) -> Path:
-    """Write the archive to hand in beside the folder it is made from."""
+    """Write the archive to hand in beside the folder's files."""
     submission = read_submission(folder, lab)
-    missing = [name for name in lab.files if name not in submission.files]
-    if submission.problem or missing:
-        raise LabError(submission.problem or f"there is no {missing[0]} in {folder}")
+    if submission.problem or lab.file not in submission.files:
+        raise LabError(submission.problem or f"there is no {lab.file} in {folder}")
     target = (folder if folder.is_dir() else folder.parent) / f"{lab.name}-{slug(student)}.zip"
     scratch = target.with_suffix(".part")
     scratch.write_bytes(write_archive(lab, submission.files, student))
     os.replace(scratch, target)
     return target
+
+
+def doubts(lab: Lab, archive: Path) -> Iterator[str]:
+    """Why its author may not want to hand in what `pack` wrote."""
+    submission = read_submission(archive, lab)
+    for name in submission.missing(lab):
+        yield f"there is no {name} in the archive; the checks that read it will give no points"
+    source = submission.files[lab.file]
+    if source.replace(b"\r\n", b"\n") == starter_source(lab).encode():
+        yield f"{lab.file} is still the starter, as it was given to you; it earns no points"
+    try:
+        vet(lab, source)
+    except Rejected as rejected:
+        yield f"handed in like this, your file cannot be graded: {rejected}"
+    for path in sorted(archive.parent.glob(f"{lab.name}-*.zip")):
+        if path != archive:
+            yield f"{path.name}, made earlier under another name, lies beside it"
 
 
 def student_name(folder: Path, given: str | None) -> str:
