@@ -4,15 +4,16 @@ are executed here, on a chain of our own.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from bisect import bisect_left
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from autograder import Score, Wrong, check, close, typed
+from autograder import Score, StudentError, Wrong, check, close, typed
 
 CHAPTER = "foundations/autodiff"
 TINY = 1e-30  # of complex steps, which give derivatives exact to rounding
@@ -292,12 +293,13 @@ def adds_rows_that_repeat(student, rng):
     task="cost",
     points=10,
     title="as few forward steps as a search finds",
-    hint="Tabulate the recurrence of the handout for a few slots, and look at the differences "
-    "between one length and the next.",
+    hint="If time ran out: the bare recursion computes the same costs over and over; keep them, in "
+    "a table or with functools.cache. If numbers differ, compare with the table of the handout.",
     section=f"{CHAPTER}#memory",
 )
 def cost_agrees_with_a_search(student, rng):
-    for length, slots in [(1, 1), (2, 1), (5, 1), (4, 2), (4, 9), *_cases(rng, 30, 50, 8)]:
+    cases = [(1, 1), (2, 1), (5, 1), (4, 2), (4, 9), *_cases(rng, 30, 50, 8)]
+    for length, slots in sorted(cases):
         _same_cost(student, length, slots, _searched(length, slots))
 
 
@@ -305,7 +307,8 @@ def cost_agrees_with_a_search(student, rng):
     task="cost",
     points=6,
     title="the cost of a billion steps, at once",
-    hint="No table, no recursion over the length: how many of the steps run exactly k times?",
+    hint="No table, no recursion over the length, which run out of time or memory: how many of the "
+    "steps run exactly k times?",
     section=f"{CHAPTER}#memory",
 )
 def cost_is_a_closed_form(student, rng):
@@ -319,16 +322,16 @@ def cost_is_a_closed_form(student, rng):
     points=8,
     title="the fewest slots that keep within a budget",
     hint="Even with a slot for every state length - 1 forward steps are needed; a slot more never "
-    "costs more.",
+    "costs more. If time ran out: keep costs that you have computed.",
     section=f"{CHAPTER}#memory",
 )
 def finds_the_fewest_slots(student, rng):
-    for length, slots in [(1, 1), (2, 1), *_cases(rng, 10, 400, 10)]:
+    for length, slots in sorted([(1, 1), (2, 1), *_cases(rng, 10, 60, 10)]):
         cost = _closed_form(length, slots)
         for budget in (cost, cost - 1, length - 2, length - 1, 3 * length):
             got = student.call("slots_needed", length, budget)
             got = None if got is None else _int(got, "the number of slots")
-            enough = functools.partial(_is_enough, length, budget)
+            enough = partial(_is_enough, length, budget)
             want = bisect_left(range(1, length), True, key=enough) + 1 if enough(length) else None
             asked = f"a chain of {length}, at most {budget} forward steps"
             assert got == want, f"{asked}: expected slots_needed to return {want}, got {got}"
@@ -346,7 +349,7 @@ def _int(value: Any, what: str) -> int:
     return number
 
 
-@functools.cache
+@cache
 def _searched(length: int, slots: int) -> int:
     """The recurrence, by trying every first split: the state after j steps is stored next."""
     if slots == 1 or length == 1:
@@ -365,9 +368,10 @@ def _is_enough(length: int, budget: int, slots: int) -> bool:
     return _closed_form(length, slots) <= budget
 
 
-def _cases(rng: np.random.Generator, count: int, longest: int, most: int) -> list[list[int]]:
+def _cases(rng: np.random.Generator, count: int, longest: int, most: int) -> list[Any]:
     """Random lengths and numbers of slots."""
-    return rng.integers(1, (longest + 1, most + 1), (count, 2)).tolist()
+    drawn = rng.integers(1, (longest + 1, most + 1), (count, 2))
+    return [(length, slots) for length, slots in drawn.tolist()]
 
 
 def _chain(length: int, slots: int) -> str:
@@ -388,13 +392,12 @@ def _chain(length: int, slots: int) -> str:
     points=14,
     title="plans that run, and give the gradient",
     hint="Take the plan for a chain of four steps, and follow with a pencil what is in hand and "
-    "what is in the slots.",
+    "what is in the slots. A state that is not needed again must be freed.",
     section=f"{CHAPTER}#memory",
 )
 def plans_run_and_give_the_gradient(student, rng):
     edges = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 2), (9, 1), (9, 8), (9, 9), (6, 40)]
-    for length, slots in [*edges, *_cases(rng, 10, 40, 6)]:
-        _forward_steps(student, length, slots, rng)
+    return _share(sorted([*edges, *_cases(rng, 10, 40, 6)]), partial(_runs, student, rng))
 
 
 @check(
@@ -402,37 +405,71 @@ def plans_run_and_give_the_gradient(student, rng):
     points=18,
     title="no forward step more than needed",
     hint="Where must the next state be stored? Let minimal_forward_steps, of the part in front "
-    "and of the part behind, decide.",
+    "and of the part behind, decide. If time ran out: keep costs that you have computed.",
     section=f"{CHAPTER}#memory",
 )
 def plans_run_no_step_too_often(student, rng):
     full = [(math.comb(s + r, s), s) for s, r in ((2, 4), (3, 3), (4, 2))]  # only one best split
-    small = [(length, slots) for length in (3, 5, 6, 7) for slots in (1, 2, 3)]
-    near, first = [], ""
-    for length, slots in [*small, *full, (30, 40), *_cases(rng, 8, 60, 6)]:
-        ran, least = _forward_steps(student, length, slots, rng), _closed_form(length, slots)
-        saved, most = length * (length - 1) // 2 - ran, length * (length - 1) // 2 - least
-        near.append(saved / most if most else 1.0)
-        if ran > least and not first:
-            chain = _chain(length, slots)
-            first = f"{chain}: expected {least} forward steps, your plan runs {ran}"
-    if first:
-        return Score(sum(near) / len(near) / 2, first)
-    return None
+    small = [(length, slots) for length in (3, 4, 5, 6, 7, 8) for slots in (2, 3)]
+    drawn = [(length + 2, slots + 1) for length, slots in _cases(rng, 8, 58, 5)]
+    return _share(sorted([*small, *full, (30, 40), *drawn]), partial(_comes_near, student, rng))
 
 
-def _forward_steps(student, length: int, slots: int, rng: np.random.Generator) -> int:
-    """How many forward steps the student's plan runs; `Wrong` if it breaks a rule."""
-    plan = typed(student.call("revolve", length, slots), list[list], "the plan")
-    for number in (part for action in plan for part in action if type(part) is int):
-        _int(number, "a number in the plan")
-    machine, chain = Machine(length, slots, rng), _chain(length, slots)
+def _share(cases: list[Any], grade: Callable[[int, int], tuple[float, str]]) -> Score | None:
+    """Part of the points for each case; the message is that of the shortest chain which fails."""
+    graded = [grade(length, slots) for length, slots in cases]
+    faults = [message for _, message in graded if message]
+    if not faults:
+        return None
+    right = len(graded) - len(faults)
+    message = f"{faults[0]} (the shortest case that fails; {right} of {len(graded)} are right)"
+    return Score(sum(part for part, _ in graded) / len(graded), message)
+
+
+def _runs(student, rng: np.random.Generator, length: int, slots: int) -> tuple[float, str]:
+    ran, fault = _forward_steps(student, length, slots, rng)
+    return float(ran is not None), fault
+
+
+def _comes_near(student, rng: np.random.Generator, length: int, slots: int) -> tuple[float, str]:
+    """1 for the fewest forward steps; otherwise half of the share that is saved of one slot's."""
+    ran, fault = _forward_steps(student, length, slots, rng)
+    if ran is None:
+        return 0.0, fault
+    least, most = _closed_form(length, slots), length * (length - 1) // 2
+    if ran == least:
+        return 1.0, ""
+    chain = _chain(length, slots)
+    return (most - ran) / (most - least) / 2, (
+        f"{chain}: expected {least} forward steps, your plan runs {ran}"
+    )
+
+
+def _forward_steps(
+    student, length: int, slots: int, rng: np.random.Generator
+) -> tuple[int | None, str]:
+    """How many forward steps the student's plan runs; None if it breaks a rule, and which."""
+    try:
+        return _executed(student, length, slots, rng), ""
+    except Wrong as wrong:
+        return None, str(wrong)
+    except StudentError as error:
+        if error.reason != "error":  # not written, or out of time: other cases would fare alike
+            raise
+        return None, f"{_chain(length, slots)}: {error}"
+
+
+def _executed(student, length: int, slots: int, rng: np.random.Generator) -> int:
+    plan, chain = student.call("revolve", length, slots), _chain(length, slots)
+    plan = typed(plan, list[list], f"{chain}: the plan")
+    machine = Machine(length, slots, rng)
     for place, action in enumerate(plan):
         try:
+            for number in (part for part in action if type(part) is int):
+                _int(number, "a number in the plan")
             machine.act(action)
-        except Wrong as error:
-            what = f"action {place} of your plan, {action!r:.60}"
-            raise Wrong(f"{chain}: {what}: {error}") from None
+        except (Wrong, AssertionError) as error:
+            raise Wrong(f"{chain}: plan[{place}], {action!r:.60}: {error}") from None
     if machine.to_do:
         raise Wrong(f"{chain}: step {machine.to_do - 1} and those before were not run backward")
     close(machine.g, machine.expected(), rtol=1e-9, what=f"{chain}: the gradient")

@@ -22,7 +22,8 @@ def minimal_forward_steps(length: int, slots: int) -> int:
 
     length: steps of the chain, at least 1, up to 10**9; slots: states that fit, at least 1.
     Counts the steps of all "advance" actions, one each time a step is run; "backward" costs none.
-    Work: for two slots or more, well under a million operations for the longest chains.
+    Work: for two slots or more, well under a million operations for the longest chains. For chains
+    of up to 50 steps and 9 slots, a table or a recurrence that keeps its results is fast enough.
 
     >>> minimal_forward_steps(4, 2)
     4
@@ -39,7 +40,7 @@ def minimal_forward_steps(length: int, slots: int) -> int:
 def slots_needed(length: int, budget: int) -> int | None:
     """The smallest number of slots with which ``budget`` forward steps are enough.
 
-    length: at least 1, at most 10,000. Returns at least 1; None if no number of slots is enough.
+    length: at least 1, at most 60. Returns at least 1; None if no number of slots is enough.
 
     >>> slots_needed(4, 4)
     2

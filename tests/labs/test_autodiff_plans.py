@@ -105,7 +105,9 @@ def test_the_gradient_of_a_plan_is_that_of_the_whole_chain():
 
 def test_the_plan_of_the_handout_runs_as_the_handout_says():
     machine = machine_for(length=4, slots=2)
-    for row in re.findall(r'^(\["\w+", .*?\])\s+x_(\d)\s+(\S+)\s+(\S+)\s+(\d)', HANDOUT, re.M):
+    table = r'^ +(\d+)  (\["\w+", .*?\])\s+x_(\d)\s+(\S+)\s+(\S+)\s+(\d)'
+    for place, (number, *row) in enumerate(re.findall(table, HANDOUT, re.M)):
+        assert int(number) == place
         word, *numbers = re.findall(r"\w+", row[0])
         machine.act([word, *map(int, numbers)])
         assert machine.at == int(row[1])

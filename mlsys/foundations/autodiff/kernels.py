@@ -219,12 +219,11 @@ def one_hot(labels: Array, x: Value) -> Array:
 def normalize_vjp(g: Value, y: Value, x: Value, eps: float, saved: list[Array]) -> Value:
     """Gradient through normalize: what is left of g without its mean and its part along y.
 
-    saved: one array, the 1 / sqrt(variance + eps) of each row, (..., 1); used while x is an array.
-    While x is a node, that factor depends on x too, and is computed from it.
+    saved: one array, (..., 1): the 1 / sqrt(variance + eps) of each row, from the forward pass.
     """
     if isinstance(x, np.ndarray):
         scale: Value = saved[0]
-    else:
+    else:  # a node: this gradient will be differentiated, and the factor depends on x
         centred = x - x.mean(-1, keepdims=True)
         scale = ((centred * centred).mean(-1, keepdims=True) + eps) ** -0.5
     return (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) * scale
