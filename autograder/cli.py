@@ -211,12 +211,11 @@ def _lab(name: str) -> Lab:
 
 def _labs() -> dict[str, Lab]:
     """All labs; it is said when they come from somewhere else than the course we are in."""
-    labs = find_labs()
-    for lab in list(labs.values())[:1]:
-        if not Path.cwd().resolve().is_relative_to(lab.root):
-            line = f"This folder belongs to no course; using the labs of {lab.root}"
-            console(stderr=True).print(line, markup=False, soft_wrap=True)
-    return labs
+    root = find_root()
+    if not Path.cwd().resolve().is_relative_to(root):
+        line = f"This folder belongs to no course; using the labs of {root}"
+        console(stderr=True).print(line, markup=False, soft_wrap=True)
+    return find_labs(root)
 
 
 def _key(file: Path | None) -> bytes | None:

@@ -105,7 +105,7 @@ class Grader:
         vet(self.lab, submission.files[self.lab.file])
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
-        _load(students[0])
+        _load(students[0], self.lab.file)
         with ThreadPoolExecutor(self.workers) as pool:
             judge = partial(self._judge, submission)
             checks = tuple(pool.map(judge, self.checks, students))
@@ -122,7 +122,7 @@ class Grader:
         return replace(verdict, printed=printed, seconds=time.perf_counter() - began)
 
 
-def _load(student: Student) -> None:
+def _load(student: Student, file: str) -> None:
     """A file that cannot even be loaded is told so once, not once a check."""
     try:
         student.load()
@@ -130,7 +130,7 @@ def _load(student: Student) -> None:
         student.close()
         printed = student.printed()[0].strip()
         told = f"\nYour file printed:\n{printed[:500]}" if printed else ""
-        raise Rejected(error.reason, f"while your file was loaded, {error}{told}") from None
+        raise Rejected(error.reason, f"while {file} was loaded, {error}{told}") from None
 
 
 def seeded(key: bytes, *parts: str) -> np.random.Generator:

@@ -72,7 +72,7 @@ def find_work(lab: Lab, place: Path | None = None) -> Path:
             raise LabError(f"there is no {place}")
         return place
     usual = [Path.cwd(), home(lab) / WORK / lab.name]
-    looked = [place.absolute()] if place else list(dict.fromkeys(usual))
+    looked = [place.resolve()] if place else list(dict.fromkeys(usual))
     for folder in looked:
         if (folder / lab.file).is_file():
             return folder
