@@ -170,9 +170,9 @@ def rings_seldom_for_nothing(student, rng):
     late = sum(day - start > 2 for day, start in zip(days, starts, strict=True))
     if late:
         raise Wrong(f"{late} of 10 alarms had not rung 3 days after a jump of 8 deviations")
-    rang, over = _sampled(student, rng, _step(0.0), _rang_at_all, RINGS)
+    rang, over = _sampled(student, rng, _step(0.0), lambda days, _: np.array(days) < DAYS, RINGS)
     if over:
-        share, count = sum(rang) / len(rang), len(rang)
+        count, share = len(rang), float(np.mean(rang))
         most = next(n for n in range(count, 0, -1) if not _is_over([1] * n + [0] * (count - n)))
         return Score(
             max(0.0, 1 - (share - RINGS) / (3 * RINGS)) / 2,
@@ -244,7 +244,7 @@ def _sampled(student, rng, change, measure, allowed):
     for _ in range(BATCHES):
         starts = rng.integers(0, 15, BATCH)
         days = _first_rings(student, *_worlds(rng, [change] * BATCH), starts)
-        values += measure(days, starts)
+        values += list(measure(days, starts))
         if (over := _is_over(values, allowed)) is not None:
             break
     return values, bool(over)
@@ -255,10 +255,6 @@ def _is_over(values, allowed=RINGS):
     luck = LUCK * float(np.std(values)) / len(values) ** 0.5
     beyond = float(np.mean(values)) - allowed
     return None if abs(beyond) <= luck else beyond > 0
-
-
-def _rang_at_all(days, starts):
-    return [day < DAYS for day in days]
 
 
 def _delays(days, starts):
@@ -358,13 +354,9 @@ def _review(student) -> dict[str, Any]:
 def _field(review, name, kind):
     if name not in review:
         raise Wrong(f"review.toml should have a field {name}; it has {', '.join(review)[:200]}")
-    return typed(review[name], kind, name) if kind is not list else _as_list(review[name], name)
-
-
-def _as_list(value, name):
-    if type(value) is not list:
-        raise Wrong(f"{name} should be a list in [ ], got {value!r:.60}")
-    return value
+    if kind is list and type(review[name]) is not list:
+        raise Wrong(f"{name} should be a list in [ ], got {review[name]!r:.60}")
+    return review[name] if kind is list else typed(review[name], kind, name)
 
 
 def _none(faults):
