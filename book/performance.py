@@ -109,10 +109,14 @@ def table(found: dict[str, Any] | None, *groups: str) -> Markdown:
     lines += [
         f"| {r['title']} | {r['peer_title']} {r['peer_version'] or ''} "
         f"| {seconds(r['ours_seconds'])} | {r['ratio']:.2f} ({r['ratio_low']:.2f}–"
-        f"{r['ratio_high']:.2f}) | {'–' if r['target'] is None else format(r['target'], '.3g')} | {SIGNS[r['holds']]} |"
+        f"{r['ratio_high']:.2f}) | {_target(r['target'])} | {SIGNS[r['holds']]} |"
         for r in rows(found, groups)
     ]
     return Markdown("\n".join(lines))
+
+
+def _target(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.3g}"
 
 
 def conditions(found: dict[str, Any] | None) -> Markdown:
