@@ -42,7 +42,7 @@ def test_every_row_of_the_groups_is_in_the_table_with_its_mark() -> None:
     text = performance.table(REPORT, "operation").data
     assert text.count("| operation one |") == 2
     assert "3.00 (2.70–3.30) | 2.5 | ✓ |" in text
-    assert "0.50 (0.45–0.55) | 1.0 | ✗ |" in text
+    assert "0.50 (0.45–0.55) | 1 | ✗ |" in text
     assert "mlp" not in text
     assert "mlp step" in performance.table(REPORT).data
 
