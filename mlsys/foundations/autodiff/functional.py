@@ -79,15 +79,13 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     """
     nested = any(isinstance(x, Tensor) for x in (*inputs, *tangents))
     _same_shapes(inputs, tangents)
-    marks = [_marked(x) for x in inputs]
-    y = _result(f(*marks))
+    y, pull_back = vjp(f, *inputs)
     u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
     total = Tensor(np.zeros((), y.dtype))
-    pulled = _pull(y, u, marks, create_graph=True)
-    for gradient, tangent in zip(pulled, tangents, strict=True):
+    for gradient, tangent in zip(pull_back(u), tangents, strict=True):
         total = total + (gradient * tangent).sum()
     (tangent_out,) = _pull(total, np.ones((), y.dtype), [u], create_graph=nested)
-    return (y if nested else y.numpy()), tangent_out
+    return (Tensor.lift(y) if nested else y), tangent_out
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:
@@ -130,18 +128,18 @@ class _Recompute(Rule):
 
     def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
         """One more forward pass of f, recorded, and a walk of its own back through it."""
-        starts = values[: len(values) - len(self.captured)]
+        starts = len(values) - len(self.captured)
+        wants = [x.requires_grad for x in node.inputs]
         with recording(True):
             marks: list[Node] = [
-                _marked(x) if wants.requires_grad else Tensor(x)
-                for x, wants in zip(starts, node.inputs, strict=False)
+                _marked(x) if want else Tensor(x)
+                for x, want in zip(values[:starts], wants[:starts], strict=True)
             ]
             again = self.f(*marks)
-        ends = [*marks, *self.captured]
-        wants = [x.requires_grad for x in node.inputs]
-        wanted = [end for end, wants_one in zip(ends, wants, strict=True) if wants_one]
+        ends = zip([*marks, *self.captured], wants, strict=True)
+        wanted = [end for end, want in ends if want]
         pieces = iter(cotangents(again, g, wanted, isinstance(g, Node)))
-        return [next(pieces) if wants_one else None for wants_one in wants]
+        return [next(pieces) if want else None for want in wants]
 
 
 def _marked(x: Any) -> Tensor:

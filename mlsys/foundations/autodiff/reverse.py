@@ -177,7 +177,7 @@ def _gather(
 
 def owned(leaves: Sequence[Node], grads: Sequence[Value], seed: Value) -> list[Array]:
     """Each gradient as an array that nothing else holds: rules may pass on a view, or g itself."""
-    owned: list[Array] = []
+    arrays: list[Array] = []
     taken = {id(seed)}
     for leaf, g in zip(leaves, grads, strict=True):
         array = np.asarray(g)
@@ -186,5 +186,5 @@ def owned(leaves: Sequence[Node], grads: Sequence[Value], seed: Value) -> list[A
         if array.base is not None or id(array) in taken:
             array = array.copy()
         taken.add(id(array))
-        owned.append(array)
-    return owned
+        arrays.append(array)
+    return arrays
