@@ -17,7 +17,7 @@ from autograder.lab import Lab, LabError, find_labs
 from autograder.starter import starter_source
 
 GIVEN = ("lab.toml", "checks.py", "probes.py", "handout.md")  # of each lab, beside files/
-PACKAGE_FILES = {".py", ".typed", ".css", ".js", ".html"}
+PACKAGE_FILES = {".py", ".typed", ".css", ".js", ".html", ".txt"}
 FROM_ROOT = ("LICENSE", "book/chapters.toml", "labs/POLICY.md")
 
 PYPROJECT = """\
@@ -40,7 +40,7 @@ autograder = "autograder.cli:autograder_main"
 include = ["mlsys*", "autograder*"]
 
 [tool.setuptools.package-data]
-"*" = ["py.typed", "*.css", "*.js", "*.html"]
+"*" = ["py.typed", "*.css", "*.js", "*.html", "*.txt"]
 """
 
 README = """\
