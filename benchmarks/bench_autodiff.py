@@ -12,36 +12,15 @@ checkout is recorded under its own name: call it ``TinyTorch@02364f80``, say.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy as np
+from command import Entrant, Heat, Race, main
 from engines.problems import CNN, MLP, Attention, Chain, Convolution
-from race import CLOCK_NAME, Case, Disagreement, Peer, Report, Row, Track, settle_garbage
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
-RESULT = Path(__file__).parent / "results" / "autodiff.json"
-SEED = 20
-
-
-@dataclass(frozen=True)
-class Heat:
-    """A case, how to draw its problem, the engines' method for it, and the target for each peer.
-
-    A target is the least ratio of the peer's time to ours; None: for reading only.
-    """
-
-    case: Case
-    draw: Callable[[np.random.Generator], Any]
-    method: str
-    targets: dict[str, float | None]
+from race import Case
 
 
 def heats() -> list[Heat]:
@@ -101,25 +80,10 @@ def _bind(draw: Callable[..., Any], *sizes: int) -> Callable[[np.random.Generato
     return lambda rng: draw(rng, *sizes)
 
 
-def enter(minitorch: Path | None, tinytorch: Path | None) -> tuple[list[Peer], dict[str, Any]]:
-    """Every peer, and the engines of those that are here."""
-    from engines.by_hand import ByHand
+def _ours() -> Any:
+    from engines.ours import Ours
 
-    peers, engines = [], {}
-    for name, title, construct, remedy in (
-        ("torch", "PyTorch eager", _pytorch, "pip install torch"),
-        ("autograd", "HIPS autograd", _hips, "pip install autograd"),
-        ("micrograd", "micrograd", _micrograd, "pip install micrograd"),
-        ("minitorch", "minitorch scalars", _at(minitorch, _minitorch), "give --minitorch PATH"),
-        ("tinytorch", "TinyTorch", _at(tinytorch, _tinytorch), "give --tinytorch PATH"),
-        ("by_hand", "NumPy by hand", ByHand, ""),
-    ):
-        try:
-            engines[name] = construct()
-            peers.append(Peer(name, title, engines[name].version))
-        except ImportError as error:
-            peers.append(Peer(name, title, note=f"{remedy} ({error})"))
-    return peers, engines
+    return Ours()
 
 
 def _pytorch() -> Any:
@@ -152,136 +116,27 @@ def _tinytorch(path: Path) -> Any:
     return TinyTorch(path)
 
 
-def _at(path: Path | None, construct: Callable[[Path], Any]) -> Callable[[], Any]:
-    def from_path() -> Any:
-        if path is None:
-            raise ImportError("no path given")
-        try:
-            return construct(path)
-        except (ImportError, AttributeError) as error:
-            sys.exit(f"{path}: expected a completed checkout there: {error}")
+def _by_hand() -> Any:
+    from engines.by_hand import ByHand
 
-    return from_path
+    return ByHand()
 
 
-def run(chosen: list[Heat], track: Track, report: Report, engines: dict[str, Any]) -> None:
-    """Race every heat against every peer it names, with a bar that says where we are."""
-    from engines.ours import Ours
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=sum(len(heat.targets) for heat in chosen))
-        for heat in chosen:
-            problem = heat.draw(np.random.default_rng(SEED))
-            ours = getattr(Ours(), heat.method)(problem)
-            for peer in report.peers:
-                if peer.peer not in heat.targets:
-                    continue
-                progress.update(task, description=f"{heat.case.case} / {peer.title}")
-                if peer.present:
-                    theirs = getattr(engines[peer.peer], heat.method)(problem)
-                    target = heat.targets[peer.peer]
-                    settle_garbage()
-                    report.rows.append(track.race(heat.case, peer, ours, theirs, target))
-                else:
-                    report.skip(heat.case, peer)
-                progress.advance(task)
-
-
-def table(rows: list[Row]) -> Table:
-    """The rows as they are read: ratio above 1 means that ours is faster."""
-    result = Table(title="the peer's time divided by ours; spread: 95 % interval of the median")
-    for heading in ("case", "peer", "ours", "peer's", "ratio", "spread", "target", "holds"):
-        side = "left" if heading in ("case", "peer") else "right"
-        result.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    for row in rows:
-        target = "" if row.target is None else f"{row.target:.3g}"
-        holds = {True: "yes", False: "NO", None: ""}[row.holds]
-        spread = f"{row.ratio_low:.3g} .. {row.ratio_high:.3g}"
-        times = (f"{row.ours_seconds * 1e6:,.1f} µs", f"{row.peer_seconds * 1e6:,.1f} µs")
-        result.add_row(row.case, row.peer_title, *times, f"{row.ratio:.3g}", spread, target, holds)
-    return result
-
-
-def options(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line; argparse exits with status 2 and a reason on nonsense."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    cases = [heat.case.case for heat in heats()]
-    starts = f"only cases whose name starts so; there are {', '.join(cases)}"
-    parser.add_argument("--case", action="append", metavar="NAME", default=[], help=starts)
-    parser.add_argument("--quick", action="store_true", help="5 rounds of 2 ms; writes nothing")
-    parser.add_argument("--rounds", type=int, help="rounds for each ratio (default 21, quick 5)")
-    parser.add_argument("--minitorch", type=Path, metavar="PATH", help="a completed solution")
-    parser.add_argument("--tinytorch", type=Path, metavar="PATH", help="the exported package")
-    parser.add_argument(
-        "--out", type=Path, help=f"result file (default {RESULT.name} of a full run)"
-    )
-    parser.add_argument("--strict", action="store_true", help="status 1 if a target is missed")
-    chosen = parser.parse_args(arguments)
-    for prefix in chosen.case:
-        if not any(case.startswith(prefix) for case in cases):
-            parser.error(f"--case {prefix}: no such case; there are {', '.join(cases)}")
-    if chosen.rounds is not None and chosen.rounds < 3:
-        parser.error(f"--rounds {chosen.rounds}: a median with a spread needs at least 3")
-    for path in (chosen.minitorch, chosen.tinytorch):
-        if path is not None and not path.is_dir():
-            parser.error(f"{path} is no folder")
-    return chosen
-
-
-def main(arguments: list[str]) -> int:
-    """Run the benchmark; returns the exit status."""
-    chosen = options(arguments)
-    machine.restart_in_order()
-    sys.setrecursionlimit(20_000)  # micrograd and minitorch walk their graphs by recursion
-    rounds = chosen.rounds or (5 if chosen.quick else 21)
-    track = Track(np.random.default_rng(SEED), rounds, 0.002 if chosen.quick else 0.01)
-    peers, engines = enter(chosen.minitorch, chosen.tinytorch)
-    facts = machine.facts() | {"clock": CLOCK_NAME}
-    report = Report("autodiff", "python benchmarks/bench_autodiff.py", facts, peers, [], [])
-    console = Console()
-    console.print(f"load average before: {machine.load()}", highlight=False)
-    selected = [h for h in heats() if not chosen.case or h.case.case.startswith(tuple(chosen.case))]
-    try:
-        run(selected, track, report, engines)
-    except Disagreement as error:
-        console.print(f"[red]not raced, because results differ:[/] {error}")
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; nothing is written")
-        return 130
-    report.machine["load_after"] = machine.load()
-    return _finish(chosen, report, console)
-
-
-def _finish(chosen: argparse.Namespace, report: Report, console: Console) -> int:
-    Console(width=max(console.width, 125)).print(table(report.rows))
-    for entry in report.skipped:
-        console.print(
-            f"not raced: {entry['case']} / {entry['peer']}: {entry['why']}", highlight=False
-        )
-    console.print(f"load average after: {report.machine['load_after']}", highlight=False)
-    partial = chosen.quick or chosen.case
-    out = chosen.out or (None if partial else RESULT)
-    if out is not None:
-        report.write(out)
-        console.print(f"written: {out}")
-    missed = [f"{row.case} / {row.peer_title}" for row in report.missed()]
-    if missed:
-        console.print(f"targets missed: {', '.join(missed)}", highlight=False)
-    busy = max((report.machine["load_before"] or [0])[0], (report.machine["load_after"] or [0])[0])
-    if missed and chosen.strict and busy > machine.BUSY:
-        console.print(f"load {busy} is above {machine.BUSY}: targets are not judged")
-        return 0
-    return int(bool(missed and chosen.strict))
-
+RACE = Race(
+    chapter="autodiff",
+    about=__doc__,
+    ours=_ours,
+    heats=heats(),
+    entrants=[
+        Entrant("torch", "PyTorch eager", _pytorch, "pip install torch"),
+        Entrant("autograd", "HIPS autograd", _hips, "pip install autograd"),
+        Entrant("micrograd", "micrograd", _micrograd, "pip install micrograd"),
+        Entrant("minitorch", "minitorch scalars", _minitorch, "give --minitorch PATH", "minitorch"),
+        Entrant("tinytorch", "TinyTorch", _tinytorch, "give --tinytorch PATH", "tinytorch"),
+        Entrant("by_hand", "NumPy by hand", _by_hand),
+    ],
+    paths={"minitorch": "a completed solution", "tinytorch": "the exported package"},
+)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(RACE, sys.argv[1:]))

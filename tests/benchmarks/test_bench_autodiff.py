@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-import bench_autodiff
 import numpy as np
 import pytest
+from bench_autodiff import RACE
+from command import options
 from engines.by_hand import ByHand
 from engines.ours import Ours
 from engines.problems import CNN, MLP, Attention, Chain, Convolution
@@ -47,14 +48,14 @@ def test_results_do_not_depend_on_steps_made_before():
 
 
 def test_every_heat_has_an_entry_of_ours_and_a_name_of_its_own():
-    heats = bench_autodiff.heats()
+    heats = RACE.heats
     assert all(hasattr(Ours, heat.method) for heat in heats)
     assert len({heat.case.case for heat in heats}) == len(heats)
 
 
 def test_every_peer_of_a_heat_is_present_or_named_as_absent():
-    peers, engines = bench_autodiff.enter(None, None)
-    wanted = {name for heat in bench_autodiff.heats() for name in heat.targets}
+    peers, engines = RACE.enter({})
+    wanted = {name for heat in RACE.heats for name in heat.targets}
     assert wanted == {peer.peer for peer in peers}
     assert set(engines) == {peer.peer for peer in peers if peer.present}
     assert all(peer.note for peer in peers if not peer.present)
@@ -71,16 +72,16 @@ def test_every_peer_of_a_heat_is_present_or_named_as_absent():
 )
 def test_nonsense_is_refused_with_a_reason(arguments, reason, capsys):
     with pytest.raises(SystemExit) as stopped:
-        bench_autodiff.options(arguments)
+        options(RACE, arguments)
     assert stopped.value.code == 2
     assert reason in capsys.readouterr().err
 
 
 def test_the_committed_result_covers_every_case_and_judges_by_its_own_numbers():
-    document = json.loads(bench_autodiff.RESULT.read_text(encoding="utf-8"))
+    document = json.loads(RACE.result.read_text(encoding="utf-8"))
     raced = {(row["case"], row["peer"]) for row in document["rows"]}
     skipped = {(entry["case"], entry["peer"]) for entry in document["skipped"]}
-    heats = bench_autodiff.heats()
+    heats = RACE.heats
     assert raced | skipped == {(heat.case.case, peer) for heat in heats for peer in heat.targets}
     for row in document["rows"]:
         assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]

@@ -1,0 +1,212 @@
+"""The command that runs a race: its options, a bar, the table, the result file.
+
+python benchmarks/bench_CHAPTER.py                     all cases, writes results/CHAPTER.json
+python benchmarks/bench_CHAPTER.py --quick             a minute: few rounds, writes nothing
+python benchmarks/bench_CHAPTER.py --case mlp --case attention
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+from race import CLOCK_NAME, Case, Disagreement, Peer, Report, Row, Track, settle_garbage
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+SEED = 20
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A case, how to draw its problem, the engines' method for it, and the target for each peer.
+
+    A target is the least ratio of the peer's time to ours; None: for reading only.
+    """
+
+    case: Case
+    draw: Callable[[np.random.Generator], Any]
+    method: str
+    targets: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A peer that may be absent: how to make its engine (ImportError: it is not here), or get it.
+
+    path: the option that names its folder, for a peer that is no package; its help in ``paths``.
+    """
+
+    peer: str
+    title: str
+    construct: Callable[..., Any]
+    remedy: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Race:
+    """All that a benchmark says of itself; ``heats`` in reading order."""
+
+    chapter: str
+    about: str
+    ours: Callable[[], Any]
+    heats: list[Heat]
+    entrants: list[Entrant]
+    paths: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def result(self) -> Path:
+        """Where a full run writes."""
+        return RESULTS / f"{self.chapter}.json"
+
+    def enter(self, folders: Mapping[str, Path | None]) -> tuple[list[Peer], dict[str, Any]]:
+        """Every peer, and the engines of those that are here."""
+        peers, engines = [], {}
+        for one in self.entrants:
+            try:
+                engines[one.peer] = _constructed(one, folders)
+                peers.append(Peer(one.peer, one.title, engines[one.peer].version))
+            except ImportError as error:
+                peers.append(Peer(one.peer, one.title, note=f"{one.remedy} ({error})"))
+        return peers, engines
+
+
+def _constructed(one: Entrant, folders: Mapping[str, Path | None]) -> Any:
+    if one.path is None:
+        return one.construct()
+    folder = folders.get(one.path)
+    if folder is None:
+        raise ImportError("no path given")
+    try:
+        return one.construct(folder)
+    except (ImportError, AttributeError) as error:
+        sys.exit(f"{folder}: expected a completed checkout there: {error}")
+
+
+def run(
+    race: Race, chosen: list[Heat], track: Track, report: Report, engines: dict[str, Any]
+) -> None:
+    """Race every heat against every peer it names, with a bar that says where we are."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=sum(len(heat.targets) for heat in chosen))
+        for heat in chosen:
+            problem = heat.draw(np.random.default_rng(SEED))
+            ours = getattr(race.ours(), heat.method)(problem)
+            for peer in report.peers:
+                if peer.peer not in heat.targets:
+                    continue
+                progress.update(task, description=f"{heat.case.case} / {peer.title}")
+                if peer.present:
+                    theirs = getattr(engines[peer.peer], heat.method)(problem)
+                    target = heat.targets[peer.peer]
+                    settle_garbage()
+                    report.rows.append(track.race(heat.case, peer, ours, theirs, target))
+                else:
+                    report.skip(heat.case, peer)
+                progress.advance(task)
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows as they are read: ratio above 1 means that ours is faster."""
+    result = Table(title="the peer's time divided by ours; spread: 95 % interval of the median")
+    for heading in ("case", "peer", "ours", "peer's", "ratio", "spread", "target", "holds"):
+        side = "left" if heading in ("case", "peer") else "right"
+        result.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for row in rows:
+        target = "" if row.target is None else f"{row.target:.3g}"
+        holds = {True: "yes", False: "NO", None: ""}[row.holds]
+        spread = f"{row.ratio_low:.3g} .. {row.ratio_high:.3g}"
+        times = (f"{row.ours_seconds * 1e6:,.1f} µs", f"{row.peer_seconds * 1e6:,.1f} µs")
+        result.add_row(row.case, row.peer_title, *times, f"{row.ratio:.3g}", spread, target, holds)
+    return result
+
+
+def options(race: Race, arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; argparse exits with status 2 and a reason on nonsense."""
+    parser = argparse.ArgumentParser(
+        description=race.about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    cases = [heat.case.case for heat in race.heats]
+    starts = f"only cases whose name starts so; there are {', '.join(cases)}"
+    parser.add_argument("--case", action="append", metavar="NAME", default=[], help=starts)
+    parser.add_argument("--quick", action="store_true", help="5 rounds of 2 ms; writes nothing")
+    parser.add_argument("--rounds", type=int, help="rounds for each ratio (default 21, quick 5)")
+    for name, what in race.paths.items():
+        parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=what)
+    written = f"result file (default {race.result.name} of a full run)"
+    parser.add_argument("--out", type=Path, help=written)
+    parser.add_argument("--strict", action="store_true", help="status 1 if a target is missed")
+    chosen = parser.parse_args(arguments)
+    for prefix in chosen.case:
+        if not any(case.startswith(prefix) for case in cases):
+            parser.error(f"--case {prefix}: no such case; there are {', '.join(cases)}")
+    if chosen.rounds is not None and chosen.rounds < 3:
+        parser.error(f"--rounds {chosen.rounds}: a median with a spread needs at least 3")
+    for path in (getattr(chosen, name) for name in race.paths):
+        if path is not None and not path.is_dir():
+            parser.error(f"{path} is no folder")
+    return chosen
+
+
+def main(race: Race, arguments: list[str]) -> int:
+    """Run the benchmark; returns the exit status."""
+    chosen = options(race, arguments)
+    machine.restart_in_order()
+    sys.setrecursionlimit(20_000)  # some peers walk their graphs by recursion
+    rounds = chosen.rounds or (5 if chosen.quick else 21)
+    track = Track(np.random.default_rng(SEED), rounds, 0.002 if chosen.quick else 0.01)
+    peers, engines = race.enter(vars(chosen))
+    facts = machine.facts() | {"clock": CLOCK_NAME}
+    command = f"python benchmarks/bench_{race.chapter}.py"
+    report = Report(race.chapter, command, facts, peers, [], [])
+    console = Console()
+    console.print(f"load average before: {machine.load()}", highlight=False)
+    starts = tuple(chosen.case)
+    selected = [h for h in race.heats if not starts or h.case.case.startswith(starts)]
+    try:
+        run(race, selected, track, report, engines)
+    except Disagreement as error:
+        console.print(f"[red]not raced, because results differ:[/] {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is written")
+        return 130
+    report.machine["load_after"] = machine.load()
+    return _finish(race, chosen, report, console)
+
+
+def _finish(race: Race, chosen: argparse.Namespace, report: Report, console: Console) -> int:
+    Console(width=max(console.width, 125)).print(table(report.rows))
+    for entry in report.skipped:
+        console.print(
+            f"not raced: {entry['case']} / {entry['peer']}: {entry['why']}", highlight=False
+        )
+    console.print(f"load average after: {report.machine['load_after']}", highlight=False)
+    partial = chosen.quick or chosen.case
+    out = chosen.out or (None if partial else race.result)
+    if out is not None:
+        report.write(out)
+        console.print(f"written: {out}")
+    missed = [f"{row.case} / {row.peer_title}" for row in report.missed()]
+    if missed:
+        console.print(f"targets missed: {', '.join(missed)}", highlight=False)
+    busy = max((report.machine["load_before"] or [0])[0], (report.machine["load_after"] or [0])[0])
+    if missed and chosen.strict and busy > machine.BUSY:
+        console.print(f"load {busy} is above {machine.BUSY}: targets are not judged")
+        return 0
+    return int(bool(missed and chosen.strict))
