@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -71,8 +71,7 @@ class Rule:
         """Arrays in, array out; if one is a node, a recorded node out."""
         for x in inputs:
             if isinstance(x, Node):
-                nodes = tuple(map(type(x).lift, inputs))
-                return apply(self, type(x), nodes, static)
+                return apply(self, x.kind, tuple(map(x.kind.lift, inputs)), static)
         return self.forward(*inputs, *static)
 
     def pull(self, g: Value, y: Value, node: Node, values: list[Value]) -> list[Value]:
@@ -102,6 +101,7 @@ class Node:
 
     __slots__ = ("data", "grad", "inputs", "requires_grad", "rule", "static")
 
+    kind: ClassVar[type[Node]]  # of the nodes that rules make of this one
     data: Any  # an Array; a Python number in a constant
     grad: Any
     requires_grad: bool

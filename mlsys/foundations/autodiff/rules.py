@@ -71,6 +71,7 @@ absolute = Rule("absolute", np.absolute, lambda g, y, x: g * np.sign(x))
 tanh = Rule("tanh", np.tanh, lambda g, y, x: g * (1 - y * y))
 sigmoid = Rule("sigmoid", kernels.sigmoid, lambda g, y, x: g * (y * (1 - y)))
 relu = Rule("relu", lambda x: np.maximum(x, 0), lambda g, y, x: g * (y > 0))
+softplus = Rule("softplus", lambda x: np.logaddexp(x, 0), lambda g, y, x: g * sigmoid(x))
 gelu = Rule("gelu", kernels.gelu, lambda g, y, x: g * kernels.gelu_slope(x))
 
 # ---------------------------------------------------------------- reductions

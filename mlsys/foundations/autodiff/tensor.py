@@ -201,6 +201,10 @@ class Tensor(Node):
         """max(x, 0); the derivative at 0 is taken as 0, as PyTorch does."""
         return _record(rules.relu, self)
 
+    def softplus(self) -> Tensor:
+        """log(1 + exp(x)), without overflow: a smooth max(x, 0)."""
+        return _record(rules.softplus, self)
+
     def gelu(self) -> Tensor:
         """x times the normal distribution function, in its tanh form (``approximate="tanh"``)."""
         return _record(rules.gelu, self)
@@ -327,6 +331,9 @@ class Tensor(Node):
         if function not in _FUNCTIONS:
             raise _no_rule(f"np.{function.__name__}")
         return _FUNCTIONS[function](*args, **kwargs)
+
+
+Tensor.kind = Tensor  # of a subclass too: what is computed from a model's parameter is none
 
 
 def _record(rule: Rule, *inputs: Tensor, static: tuple[Any, ...] = ()) -> Tensor:
