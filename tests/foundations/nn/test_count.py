@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from mlsys.foundations.measurement.cost import total
 from mlsys.foundations.measurement.meter import measure_peak
 from mlsys.foundations.nn import CNN, MLP, Dropout, Linear, Module, Sequential, TransformerLM
 from mlsys.foundations.nn.count import count, row
 
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 small = st.integers(1, 4)
 
 
@@ -71,7 +70,7 @@ def _pairs(named):
 
 def flops_in_torch(function, model, x):
     """FLOPs of the forward pass, and of forward and backward."""
-    with FlopCounterMode(display=False) as counter:
+    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
         y = function(model, torch.from_numpy(x))
         forward = counter.get_total_flops()
         y.sum().backward()
@@ -176,6 +175,14 @@ def test_memory_of_a_step_is_weights_gradients_and_states(states, optimizer):
     price = count(model, x.shape)
     beside_activations = price.training_bytes(states) - price.activation_bytes
     assert beside_activations == sum(array.nbytes for array in arrays)
+
+
+@given(small, small, small, small, st.integers(0, 3))
+def test_a_transformer_keeps_19_widths_and_two_rows_of_scores_a_token(n, T, d, heads, layers):
+    d, vocabulary = d * heads, 7
+    model = TransformerLM(vocabulary, T, d, heads, layers, rng=rng())
+    a_token = layers * (19 * d + 2 * heads * T) + 3 * d + vocabulary
+    assert count(model, (n, T)).activation_bytes == 4 * n * T * a_token
 
 
 def test_twice_the_context_is_four_times_the_scores():
