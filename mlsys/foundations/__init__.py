@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - ``introduction``: the stack and the life-cycle of a learning system.
 - ``measurement``: timers, percentiles, load, cost, roofline, trace and meter.
+- ``simulation``: events, arrivals, queues and dispatchers on a virtual clock.
 - ``datasets``: real data, and generators that know the truth.
 - ``autodiff``: reverse-mode differentiation on NumPy arrays.
 """
