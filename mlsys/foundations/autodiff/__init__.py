@@ -24,6 +24,7 @@ from mlsys.foundations.autodiff.functional import (
 from mlsys.foundations.autodiff.functions import (
     attention,
     avg_pool2d,
+    batch_norm,
     conv2d,
     cross_entropy,
     embedding,
@@ -36,7 +37,7 @@ from mlsys.foundations.autodiff.reverse import topological_order
 from mlsys.foundations.autodiff.tensor import Tensor, broadcast_to, concatenate, where
 
 __all__ = [
-    "GraphError", "ShapeError", "Tensor", "attention", "avg_pool2d", "broadcast_to",
+    "GraphError", "ShapeError", "Tensor", "attention", "avg_pool2d", "batch_norm", "broadcast_to",
     "check_gradients", "checkpoint", "concatenate", "conv2d", "cross_entropy", "embedding", "grad",
     "hvp", "jvp", "layer_norm", "linear", "max_pool2d", "no_grad", "topological_order",
     "value_and_grad", "vjp", "where",

@@ -41,8 +41,23 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:
 
     weight, bias: (d,). Source: Ba, Kiros & Hinton, "Layer normalization", arXiv 1607.06450.
     """
-    normal = _call(rules.normalize, x, static=(eps, []))
-    return normal * Tensor.lift(weight) + Tensor.lift(bias)
+    return _call(rules.affine, _call(rules.normalize, x, static=(eps, [])), weight, bias)
+
+
+def batch_norm(
+    x: Any, weight: Any, bias: Any, eps: float = 1e-5
+) -> tuple[Tensor, tuple[Array, Array]]:
+    """As layer_norm, but for each feature over the batch; and the batch's mean and variance.
+
+    x: (n, c) or (n, c, ...); weight, bias, mean and variance: (c,). The variance divides by the
+    number of values. Source: Ioffe & Szegedy, "Batch normalization", ICML 2015.
+    """
+    axes, features = (0, *range(2, np.ndim(x))), (-1, *[1] * (np.ndim(x) - 2))
+    saved: list[Array] = []
+    normal = _call(rules.normalize, x, static=(eps, saved, axes))
+    w, b = (Tensor.lift(values).reshape(features) for values in (weight, bias))
+    _, mean, variance = saved
+    return _call(rules.affine, normal, w, b), (mean.reshape(-1), variance.reshape(-1))
 
 
 def conv2d(x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int = 0) -> Tensor:
@@ -68,6 +83,9 @@ def conv2d(x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int 
 
 def max_pool2d(x: Any, size: int, stride: int | None = None) -> Tensor:
     """The largest of each size x size window; stride: size by default. x: (n, c, h, w)."""
+    _, _, h, w = _images("max_pool2d", x)
+    if stride in (None, size) and h % size == w % size == 0:
+        return _call(rules.max_pool, x, static=(size, []))
     return _pooled("max_pool2d", x, size, stride).max(axis=2)
 
 

@@ -50,6 +50,23 @@ def gelu(x: Array) -> Array:
     return y
 
 
+def gelu_slope_in_place(x: Array) -> Array:
+    """The derivative of gelu on an array: ``gelu_slope`` with three temporaries, not a dozen."""
+    bend = np.asarray(x * x)
+    t = bend * (_GELU_SLOPE * _GELU_CUBIC)
+    t += _GELU_SLOPE
+    t *= x
+    np.tanh(t, out=t)
+    bend *= 1.5 * _GELU_SLOPE * _GELU_CUBIC  # then slope / 2 x (1 + 3 cubic x^2) (1 - t^2)
+    bend += 0.5 * _GELU_SLOPE
+    bend *= x
+    bend *= 1 - t * t
+    t *= 0.5
+    t += 0.5
+    t += bend
+    return t
+
+
 def softmax(x: Array, axis: int, mask: Array | None) -> Array:
     """exp(x + mask) / sum(exp(x + mask)) along the axis, shifted so that the largest exponent is 0.
 
@@ -97,13 +114,36 @@ def cross_entropy(x: Array, labels: Array, saved: list[Array]) -> Array:
     return np.add.reduce(np.log(total) - picked) / n  # type: ignore[no-any-return]
 
 
-def normalize(x: Array, eps: float, saved: list[Array]) -> Array:
-    """(x - mean) / sqrt(variance + eps) along the last axis; saved: receives 1 / sqrt(...)."""
-    n = x.shape[-1]
-    y = np.asarray(x - np.add.reduce(x, -1, keepdims=True) / n)
-    scale = (np.vecdot(y, y)[..., None] / n + eps) ** -0.5
-    saved[:] = [scale]
+def normalize(x: Array, eps: float, saved: list[Array], axes: tuple[int, ...] = (-1,)) -> Array:
+    """(x - mean) / sqrt(variance + eps) over the axes: of each row, unless others are named.
+
+    saved: receives 1 / sqrt(...), which the derivative needs, the mean and the variance.
+    """
+    mean = np.add.reduce(x, axes, keepdims=True)
+    n = x.size // max(1, mean.size)
+    mean /= n
+    y = np.asarray(x - mean)
+    variance = _sum_of_squares(y, axes) / n
+    scale = (variance + eps) ** -0.5
+    saved[:] = [scale, mean, variance]
     y *= scale
+    return y
+
+
+def _sum_of_squares(y: Array, axes: tuple[int, ...]) -> Array:
+    """Over the axes, which stay with length 1; without the temporary y * y where it is large."""
+    axes = normalize_axis_tuple(axes, y.ndim)
+    if y.ndim - 1 not in axes:
+        return np.asarray(np.add.reduce(y * y, axes, keepdims=True))
+    rows = np.vecdot(y, y)[..., None]
+    others = tuple(axis for axis in axes if axis != y.ndim - 1)
+    return np.asarray(np.add.reduce(rows, others, keepdims=True) if others else rows)
+
+
+def affine(x: Array, w: Array, b: Array) -> Array:
+    """x w + b, the sum written into the product."""
+    y = np.asarray(x * w)
+    y += b
     return y
 
 
@@ -193,6 +233,8 @@ def first_share(a: Value, b: Value) -> Array:
 
 def gelu_slope(x: Value) -> Value:
     """The derivative of gelu."""
+    if isinstance(x, np.ndarray):
+        return gelu_slope_in_place(x)
     xx = x * x
     t = np.tanh(_GELU_SLOPE * x * (1 + _GELU_CUBIC * xx))
     bend = (1 - t * t) * x * (1 + 3 * _GELU_CUBIC * xx)
@@ -216,17 +258,19 @@ def one_hot(labels: Array, x: Value) -> Array:
     return out
 
 
-def normalize_vjp(g: Value, y: Value, x: Value, eps: float, saved: list[Array]) -> Value:
+def normalize_vjp(
+    g: Value, y: Value, x: Value, eps: float, saved: list[Array], axes: tuple[int, ...] = (-1,)
+) -> Value:
     """Gradient through normalize: what is left of g without its mean and its part along y.
 
-    saved: one array, (..., 1): the 1 / sqrt(variance + eps) of each row, from the forward pass.
+    saved: from the forward pass; the first is 1 / sqrt(variance + eps). axes: those of the mean.
     """
     if isinstance(x, np.ndarray):
         scale: Value = saved[0]
     else:  # a node: this gradient will be differentiated, and the factor depends on x
-        centred = x - x.mean(-1, keepdims=True)
-        scale = ((centred * centred).mean(-1, keepdims=True) + eps) ** -0.5
-    return (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) * scale
+        centred = x - x.mean(axes, keepdims=True)
+        scale = ((centred * centred).mean(axes, keepdims=True) + eps) ** -0.5
+    return (g - g.mean(axes, keepdims=True) - y * (g * y).mean(axes, keepdims=True)) * scale
 
 
 def its_part(i: int, xs: tuple[Value, ...], axis: int) -> tuple[slice, ...]:

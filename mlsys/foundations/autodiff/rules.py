@@ -18,7 +18,10 @@ from mlsys.foundations.autodiff import kernels
 from mlsys.foundations.autodiff.graph import Rule, VariadicRule
 from mlsys.foundations.autodiff.kernels import first_share, restored, rows, winners
 from mlsys.foundations.autodiff.windows import fold as fold_array
+from mlsys.foundations.autodiff.windows import max_pool as max_pool_array
+from mlsys.foundations.autodiff.windows import pick as pick_array
 from mlsys.foundations.autodiff.windows import unfold as unfold_array
+from mlsys.foundations.autodiff.windows import unpool as unpool_array
 
 _FITS = "shapes equal, or 1, in each trailing dimension"
 
@@ -130,6 +133,14 @@ normalize = Rule(
     kernels.normalize_vjp,
     expects="an array with at least one axis",
 )
+affine = Rule(
+    "affine",  # x w + b, one after the other element: what follows a normalisation
+    kernels.affine,
+    lambda g, y, x, w, b: g * w,
+    lambda g, y, x, w, b: g * x,
+    lambda g, y, x, w, b: g,
+    expects=_FITS,
+)
 
 # ---------------------------------------------------------------- linear algebra
 
@@ -222,6 +233,22 @@ add_rows: Rule = Rule(
     kernels.add_rows,
     lambda h, y, g, ids, n: embed(h, static=(ids,)),
     expects="one row of gradients for each id",
+)
+max_pool = Rule(
+    "max_pool",  # windows side by side; saved: which element of each won, the first of equals
+    max_pool_array,
+    lambda g, y, x, size, saved: unpool(g, static=(saved[0], size)),
+    expects="images (n, channels, height, width), height and width multiples of the size",
+)
+unpool: Rule = Rule(
+    "unpool",  # each value to the place of its window's winner, zeros elsewhere
+    unpool_array,
+    lambda h, y, g, winners, size: pick(h, static=(winners, size)),
+)
+pick: Rule = Rule(
+    "pick",  # of each window, the element that won
+    pick_array,
+    lambda g, y, x, winners, size: unpool(g, static=(winners, size)),
 )
 unfold = Rule(
     "unfold",

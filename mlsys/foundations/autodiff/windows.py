@@ -85,6 +85,44 @@ def fold(columns: Array, shape: tuple[int, ...], window: Window) -> Array:
     return x
 
 
+def max_pool(x: Array, size: int, saved: list[Array]) -> Array:
+    """The largest of each size x size window, windows side by side. x: (n, c, h, w).
+
+    saved: receives which element of its window each one is, counted row by row; of equals the
+    first, as in PyTorch.
+    """
+    first, *others = _elements(x, size)
+    y = first.copy()
+    winners = np.zeros(y.shape, np.int8 if size < 12 else np.int64)
+    for k, element in enumerate(others, start=1):
+        np.putmask(winners, element > y, k)
+        np.maximum(y, element, out=y)
+    saved[:] = [winners]
+    return y
+
+
+def unpool(g: Array, winners: Array, size: int) -> Array:
+    """Each value of g at the place of its window's winner, zeros elsewhere."""
+    n, c, down, across = g.shape
+    x = np.empty((n, c, down * size, across * size), g.dtype)
+    for k, element in enumerate(_elements(x, size)):
+        np.multiply(g, winners == k, out=element)
+    return x
+
+
+def pick(x: Array, winners: Array, size: int) -> Array:
+    """Of each window of x, the element that won: the adjoint of unpool."""
+    y = np.zeros(winners.shape, x.dtype)
+    for k, element in enumerate(_elements(x, size)):
+        y += element * (winners == k)
+    return y
+
+
+def _elements(x: Array, size: int) -> list[Array]:
+    """Views of x: for each place in a window, what all windows have there."""
+    return [x[:, :, i::size, j::size] for i in range(size) for j in range(size)]
+
+
 def _padded(x: Array, p: int) -> Array:
     """x with p zeros around each image."""
     if p == 0:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlsys.foundations.autodiff import kernels
+from mlsys.foundations.autodiff import Tensor, kernels
 
 special = pytest.importorskip("scipy.special")
 rows = hnp.arrays(np.float64, (3, 5), elements=st.floats(-1e4, 1e4))
@@ -101,3 +101,20 @@ def test_a_stack_times_one_matrix_is_as_in_numpy(n: int, m: int) -> None:
 def test_powers_equal_numpy(b: float) -> None:
     a = np.random.default_rng(0).uniform(0.5, 2, 9)
     np.testing.assert_allclose(kernels.power(a, b), a**b, rtol=1e-14)
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, 2), (1,), (-1,)])
+def test_normalizing_leaves_behind_what_it_took_away(axes: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 3, 5)) * 3 + 2
+    saved: list[np.ndarray] = []
+    y = kernels.normalize(x, 0.0, saved, axes)
+    scale, mean, variance = saved
+    np.testing.assert_allclose(mean, x.mean(axes, keepdims=True))
+    np.testing.assert_allclose(variance, x.var(axes, keepdims=True))
+    np.testing.assert_allclose(y / scale + mean, x)
+
+
+@given(st.floats(-8, 8))
+def test_the_slope_of_gelu_in_place_is_the_one_written_as_a_formula(x: float) -> None:
+    in_place = kernels.gelu_slope(np.array([x]))
+    np.testing.assert_allclose(in_place, kernels.gelu_slope(Tensor([x])).numpy(), atol=1e-14)

@@ -17,6 +17,7 @@ Sample = tuple[tuple[np.ndarray, ...], tuple[Any, ...]]  # inputs, static argume
 
 WINDOW = Window(3, 2, 2, 1)
 LABELS = np.array([2, 0, 1, 2])
+WINNERS = np.arange(12).reshape(2, 1, 2, 3) % 4
 
 
 def normal(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[np.ndarray, ...]]:
@@ -62,7 +63,18 @@ SPECIAL: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
     "softmax_pull": [(normal((3, 4), (3, 4)), (0,))],
     "log_softmax": [(normal((3, 4)), (0,))],
     "cross_entropy": [(normal((4, 3)), (LABELS, []))],
-    "normalize": [(normal((3, 4)), (1e-5, []))],
+    "normalize": [
+        (normal((3, 4)), (1e-5, [])),
+        (normal((3, 2, 2, 3)), (1e-5, [], (0, 2, 3))),
+        (normal((4, 3)), (1e-5, [], (0,))),
+    ],
+    "affine": [
+        (normal((3, 4), (4,), (4,)), ()),
+        (normal((2, 3, 2, 2), (3, 1, 1), (3, 1, 1)), ()),
+    ],
+    "max_pool": [(distinct((2, 3, 4, 6)), (2, [])), (distinct((1, 1, 3, 6)), (3, []))],
+    "unpool": [(normal((2, 1, 2, 3)), (WINNERS, 2))],
+    "pick": [(normal((2, 1, 4, 6)), (WINNERS, 2))],
     "matmul": [(normal((3, 4), (4, 2)), ()), (normal((2, 1, 3, 4), (5, 4, 2)), ())],
     "matmul_nt": [(normal((3, 4), (2, 4)), ()), (normal((2, 1, 3, 4), (5, 2, 4)), ())],
     "matmul_tn": [(normal((4, 3), (4, 2)), ()), (normal((2, 1, 4, 3), (5, 4, 2)), ())],
