@@ -111,23 +111,17 @@ class BatchNorm(Module):
         if not self.training:
             mean, variance = self.running_mean, self.running_var
             return batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
-        mean, variance = batch_statistics(x)
-        self._remember(mean, variance, x.size // self.running_mean.size)
-        return batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
+        y, (mean, variance) = autodiff.batch_norm(x, self.weight, self.bias, self.eps)
+        self._remember(mean, variance, x.size // mean.size)
+        return y
 
-    def _remember(self, mean: Any, variance: Any, n: int) -> None:
+    def _remember(self, mean: Array, variance: Array, n: int) -> None:
         if n == 1:
             raise ValueError(
                 "BatchNorm: one value per feature has no variance; train on batches of at least "
                 "two examples (drop the last, short batch), or call eval() first"
             )
-        mean, variance = (getattr(value, "data", value) for value in (mean, variance))
         self.running_mean[:], self.running_var[:] = remembered(
-            self.running_mean,
-            self.running_var,
-            np.asarray(mean),
-            np.asarray(variance),
-            n,
-            self.momentum,
+            self.running_mean, self.running_var, mean, variance, n, self.momentum
         )
         self.num_batches_tracked += 1
