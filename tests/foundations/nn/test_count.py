@@ -11,6 +11,7 @@ from mlsys.foundations.nn import CNN, MLP, Dropout, Linear, Module, Sequential, 
 from mlsys.foundations.nn.count import count, row
 
 torch = pytest.importorskip("torch")
+flop_counter = pytest.importorskip("torch.utils.flop_counter")
 F = torch.nn.functional
 small = st.integers(1, 4)
 
@@ -70,7 +71,7 @@ def _pairs(named):
 
 def flops_in_torch(function, model, x):
     """FLOPs of the forward pass, and of forward and backward."""
-    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+    with flop_counter.FlopCounterMode(display=False) as counter:
         y = function(model, torch.from_numpy(x))
         forward = counter.get_total_flops()
         y.sum().backward()
