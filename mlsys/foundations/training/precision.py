@@ -79,7 +79,7 @@ def next_scale(
     if good_steps + 1 < interval:
         return scale, good_steps + 1
     grown = scale * growth
-    return (grown if grown <= np.finfo(np.float32).max else scale), 0
+    return (grown if grown <= float(np.finfo(np.float32).max) else scale), 0
 
 
 def overflowed(gradients: Iterable[Array]) -> bool:
