@@ -6,5 +6,6 @@ Modules, in reading order:
 - ``measurement``: timers, percentiles, load, cost, roofline, trace and meter.
 - ``simulation``: events, arrivals, queues and dispatchers on a virtual clock.
 - ``datasets``: real data, and generators that know the truth.
+- ``tensor``: shape, strides and offset; views, loops over them, and cache lines.
 - ``autodiff``: reverse-mode differentiation on NumPy arrays.
 """
