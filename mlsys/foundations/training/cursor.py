@@ -72,8 +72,8 @@ class BatchCursor:
         for name in ("examples", "seed"):
             if state[name] != getattr(self, name):
                 raise ValueError(
-                    f"the saved place is one in an order with {name}={state[name]}, this cursor has "
-                    f"{name}={getattr(self, name)}; make the cursor as it was, or start anew"
+                    f"the saved place belongs to an order with {name}={state[name]}, this cursor "
+                    f"has {name}={getattr(self, name)}; make the cursor as it was, or start anew"
                 )
         self.epoch, self.position = state["epoch"], state["position"]
 

@@ -208,16 +208,20 @@ def misfits(mine: Mapping[str, Array], theirs: Mapping[str, Array]) -> str:
     """What keeps the arrays in theirs from taking the places of mine; empty if nothing does.
 
     >>> misfits({"w": np.ones(2), "b": np.ones(1)}, {"w": np.ones(3)})
-    'b is missing; w has shape (3,), expected (2,)'
+    'b is missing; w is float64 (3,), expected float64 (2,)'
     """
     rows = [f"{name} is missing" for name in mine if name not in theirs]
     rows += [f"{name} is not expected" for name in theirs if name not in mine]
     rows += [
-        f"{name} has shape {np.shape(theirs[name])}, expected {mine[name].shape}"
+        f"{name} is {_kind(theirs[name])}, expected {_kind(mine[name])}"
         for name in mine
-        if name in theirs and np.shape(theirs[name]) != mine[name].shape
+        if name in theirs and _kind(theirs[name]) != _kind(mine[name])
     ]
     return "; ".join(rows[:4]) + (f"; and {len(rows) - 4} more" if len(rows) > 4 else "")
+
+
+def _kind(array: Array) -> str:
+    return f"{array.dtype} {array.shape}"
 
 
 def _named(parameters: Parameters) -> tuple[list[str], list[Tensor]]:
