@@ -20,17 +20,17 @@ from mlsys.foundations.measurement.timing import Array, checked_samples
 def bursts(
     high: float, low: float, on: float, off: float, count: int, rng: np.random.Generator
 ) -> Array:
-    """``count`` arrivals at rate ``high`` for a while, then at ``low``, and so on by turns.
+    """``count`` arrivals, at rate ``high`` for a while, then at ``low``, and so on.
 
-    The two states last ``on`` and ``off`` seconds on average, exponentially distributed: a Markov
-    modulated Poisson process. Mean rate: (high on + low off) / (on + off) a second.
+    The two states last ``on`` and ``off`` seconds on average, exponentially distributed:
+    a Markov-modulated Poisson process. Mean rate: (high on + low off) / (on + off).
     """
-    if not (0 <= low <= high < np.inf and high > 0 and 0 < on < np.inf and 0 < off < np.inf):
+    if not (0 <= low <= high and 0 < high < np.inf and 0 < min(on, off) < np.inf):
         raise ValueError(
             f"bursts: expected rates 0 <= low <= high, high > 0, and mean lengths > 0 s, "
             f"got high={high}, low={low}, on={on}, off={off}"
         )
-    due = poisson_arrivals(1.0, count, rng)  # on a clock that ticks once for each one expected
+    due = poisson_arrivals(1.0, count, rng)  # on a clock with a tick for each expected
     times, ticks = [0.0], [0.0]  # this clock's reading, whenever the state changes
     is_on = rng.random() < on / (on + off)
     while ticks[-1] < due[-1]:
@@ -44,18 +44,20 @@ def bursts(
 def thinned(
     rate: Callable[[Array], Array], peak: float, seconds: float, rng: np.random.Generator
 ) -> Array:
-    """Arrivals in ``seconds`` at a rate that changes with time, by thinning (Lewis and Shedler).
+    """Arrivals in ``seconds`` at a rate that changes with time (Lewis and Shedler).
 
-    ``rate`` takes times, shape (n,), and returns arrivals a second, nowhere above ``peak``.
+    ``rate`` takes times, shape (n,), and returns arrivals a second, at most ``peak``.
     Candidates come at rate ``peak``; each is kept with probability rate / peak.
     """
     if not (0 < peak < np.inf and 0 < seconds < np.inf):
-        raise ValueError(f"expected a peak > 0 per second and seconds > 0, got {peak}, {seconds}")
+        raise ValueError(
+            f"expected a peak > 0 per second and seconds > 0, got {peak} and {seconds}"
+        )
     candidates = np.sort(rng.uniform(0, seconds, rng.poisson(peak * seconds)))
     wanted = np.asarray(rate(candidates), dtype=np.float64)
     if not ((wanted >= 0) & (wanted <= peak)).all():
         raise ValueError(
-            f"rate: expected values from 0 to the peak of {peak}, got some from {wanted.min()} "
+            f"rate: expected values from 0 to the peak of {peak}, got {wanted.min()} "
             f"to {wanted.max()}; give the largest rate as peak"
         )
     return candidates[rng.random(candidates.size) * peak < wanted]
@@ -113,10 +115,10 @@ def replayed(timestamps: object, rate: float) -> Array:
 
 
 def dispersion(arrivals: object, window: float) -> float:
-    """Variance of the number of arrivals in a window of ``window`` seconds, over its mean.
+    """Variance of the number of arrivals in ``window`` seconds, over its mean.
 
-    1 for Poisson arrivals, whatever the window; 0 for a metronome; the larger, the burstier.
-    The arrivals are cut into whole windows from time 0; what is left over is not used.
+    1 for Poisson arrivals, whatever the window; 0 for a metronome. Whole windows are
+    counted, from time 0; what is left over is not used.
 
     >>> dispersion([0.5, 1.5, 2.5, 3.5], window=1.0)
     0.0

@@ -25,9 +25,9 @@ def round_robin() -> Choice:
 
 
 def shortest_of(choices: int, rng: np.random.Generator) -> Choice:
-    """The one with fewest jobs of ``choices`` stations drawn at random, which may coincide.
+    """The one with fewest jobs of ``choices`` stations drawn at random.
 
-    With one choice: at random. A tie goes to the station drawn first.
+    With one choice: any. One may be drawn twice. A tie goes to the one drawn first.
     """
     if choices < 1:
         raise ValueError(f"choices: expected at least 1, got {choices}")

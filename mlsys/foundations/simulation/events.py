@@ -76,10 +76,10 @@ class Simulator:
         self._cancelled = 0  # of those in the queue
 
     def at(self, time: float, action: Action, *arguments: object) -> Event:
-        """Call ``action(*arguments)`` when this clock reads ``time``, in seconds, now or later."""
+        """Call ``action(*arguments)`` when this clock reads ``time`` (s), now or later."""
         if not self.now <= time < math.inf:
             raise ValueError(
-                f"at: expected a finite time from now on (now is {self.now} s), got {time}; "
+                f"at: expected a finite time from now ({self.now} s) on, got {time}; "
                 f"for a delay that counts from now use after"
             )
         event = Event(float(time), action, arguments, self)  # NumPy's floats compare slowly
@@ -96,13 +96,13 @@ class Simulator:
         return self.at(self.now + delay, action, *arguments)
 
     def run(self, until: float | None = None) -> None:
-        """Let everything happen that is due by ``until`` (it included), and set the clock to it.
+        """Let everything happen that is due by ``until``, and set the clock to it.
 
-        Without ``until``: until nothing is left to happen; the clock stays at the last event.
+        Without ``until``: until nothing is left to happen; now is the last event's time.
         """
         if until is not None and not self.now <= until < math.inf:
             raise ValueError(
-                f"run: expected a finite time from now on (now is {self.now} s), got until={until}"
+                f"run: expected a finite time from now ({self.now} s) on, got until={until}"
             )
         horizon = math.inf if until is None else float(until)
         while (event := self._next(horizon)) is not None:
@@ -136,9 +136,9 @@ class Simulator:
         return None
 
     def _lose_one(self) -> None:
-        """Cancelled events stay in the heap until they are due, or are more than half of it.
+        """Cancelled events stay in the heap until they are due or more than half of it.
 
-        Then the heap is built anew without them: n steps after n / 2 cancellations.
+        Then it is built anew without them: n steps after n / 2 cancellations.
         """
         self._cancelled += 1
         if self._cancelled > len(self._queue) / 2:

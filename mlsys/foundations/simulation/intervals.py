@@ -24,16 +24,14 @@ def as_if_independent(samples: object) -> Interval:
 
 
 def batch_means(samples: object, rng: np.random.Generator, batches: int = 20) -> Interval:
-    """Mean and 95 % interval of samples in the order of time, neighbours of which are alike.
+    """Mean and 95 % interval of samples in the order of time, when neighbours are alike.
 
-    Cut into equal batches, each to be much longer than the memory of the system; the remainder at
-    the start is left out. The interval is the bootstrap's, over the batches.
+    They are cut into equal batches, each to be much longer than the system's memory; a
+    remainder at the start is left out. The interval is the bootstrap's, over batches.
     """
     values = checked_samples(samples)
     if not 2 <= batches <= values.size:
-        raise ValueError(
-            f"batches: expected from 2 to the {values.size} samples there are, got {batches}"
-        )
+        raise ValueError(f"batches: expected from 2 to the {values.size} samples, got {batches}")
     return bootstrap(_means(values, batches), rng, statistic=np.mean)
 
 

@@ -51,9 +51,9 @@ def shortest_first(job: Job, place: int) -> float:
 
 
 class Station:
-    """``servers`` equal servers and one line. A job that is served is never interrupted.
+    """``servers`` equal servers and one line. Service is never interrupted.
 
-    ``then``: called with each job that is done, at the time when it is; to send it elsewhere, say.
+    ``then`` is called with each job when it is done: to send it elsewhere, say.
     """
 
     def __init__(
@@ -173,23 +173,24 @@ def averages(station: Station) -> Averages:
     """
     if station.inside or not station.done:
         raise ValueError(
-            f"averages: expected an empty station that has done something, got {station.inside} "
-            f"jobs inside and {len(station.done)} done; call simulator.run() without until"
+            f"averages: expected an empty station that has done something, got "
+            f"{station.inside} jobs inside and {len(station.done)} done; "
+            f"call simulator.run() without until"
         )
     log = Log.of(station.done)
     seconds = float(log.finish.max() - log.arrival.min())
     if seconds == 0:
-        raise ValueError("averages: all jobs came and went at one moment; give them service > 0")
+        raise ValueError("averages: all came and went at one moment; give service > 0")
     if not math.isclose(station.area, log.latency.sum(), rel_tol=1e-9):
         raise RuntimeError(
-            f"Little's law is broken: jobs spent {log.latency.sum()} s inside, the station counted "
-            f"{station.area} job-seconds; a job was lost, or its times were changed"
+            f"Little's law is broken: jobs spent {log.latency.sum()} s inside, the station "
+            f"counted {station.area}; a job was lost, or its times were changed"
         )
     return Averages(
         number=station.area / seconds,
         rate=len(station.done) / seconds,
         time=float(log.latency.mean()),
-        utilisation=float((log.finish - log.start).sum() / (station.servers * seconds)),
+        utilisation=float((log.finish - log.start).sum() / seconds / station.servers),
     )
 
 

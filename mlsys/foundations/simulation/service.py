@@ -90,7 +90,7 @@ class Lognormal:
 
 @dataclass(frozen=True)
 class BoundedPareto:
-    """P(S > x) falls like x^-shape between ``low`` and ``high`` seconds; nothing is outside."""
+    """P(S > x) falls like x^-shape from ``low`` to ``high`` seconds, where it ends."""
 
     low: float
     high: float
@@ -110,12 +110,12 @@ class BoundedPareto:
         return self._moment(2)
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
-        """Independent times, shape (count,): the inverse of the distribution function."""
+        """Independent times, shape (count,), by the inverse distribution function."""
         reached = rng.random(count) * (1 - (self.low / self.high) ** self.shape)
         return np.asarray(self.low * (1 - reached) ** (-1 / self.shape))
 
     def _moment(self, k: int) -> float:
-        """The integral of x^k times the density, a low^a x^(-a-1) / (1 - (low/high)^a)."""
+        """Integral of x^k times the density, a low^a x^(-a-1) / (1 - (low/high)^a)."""
         a, low, high = self.shape, self.low, self.high
         height = float(a * low**a / (1 - (low / high) ** a))
         if k == a:

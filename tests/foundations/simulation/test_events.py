@@ -181,9 +181,9 @@ def test_the_past_and_what_is_no_time_are_refused(wrong):
 def test_the_past_moves_with_the_clock():
     simulator = Simulator()
     simulator.run(until=5.0)
-    with pytest.raises(ValueError, match=r"now is 5.0 s"):
+    with pytest.raises(ValueError, match=r"from now \(5.0 s\) on"):
         simulator.at(4.0, print)
-    with pytest.raises(ValueError, match=r"now is 5.0 s"):
+    with pytest.raises(ValueError, match=r"from now \(5.0 s\) on"):
         simulator.run(until=4.0)
 
 
