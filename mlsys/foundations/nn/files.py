@@ -45,7 +45,8 @@ def save(
     path = Path(path)
     written = _temporary_beside(path)
     try:
-        safetensors.numpy.save_file(arrays, str(written), dict(metadata or {}))
+        # None, not {}: of an empty one, safetensors 0.8 makes a header that it cannot read.
+        safetensors.numpy.save_file(arrays, str(written), dict(metadata) if metadata else None)
         _push_to_disk(written)
         os.replace(written, path)
     except BaseException:
