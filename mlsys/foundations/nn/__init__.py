@@ -11,9 +11,12 @@ transformer     the block, and the language model made of it
 models          an MLP and a CNN
 losses          the number that training lowers
 files           a state dict as a file, and back; all or nothing
+tokenizer       text as the numbers that a language model reads
+count           parameters, activations and FLOPs, before anything runs
 """
 
 from mlsys.foundations.nn.attention import MultiHeadAttention
+from mlsys.foundations.nn.count import ModelCost, count
 from mlsys.foundations.nn.files import ModelFileError, load, save
 from mlsys.foundations.nn.layers import (
     GELU,
@@ -34,12 +37,13 @@ from mlsys.foundations.nn.losses import (
 from mlsys.foundations.nn.models import CNN, MLP
 from mlsys.foundations.nn.module import Module, Parameter, StateError
 from mlsys.foundations.nn.normalization import BatchNorm, LayerNorm
+from mlsys.foundations.nn.tokenizer import BytePairEncoding
 from mlsys.foundations.nn.transformer import TransformerBlock, TransformerLM, generate
 
 __all__ = [
-    "CNN", "GELU", "MLP", "BatchNorm", "Conv2d", "Dropout", "Embedding", "Flatten", "LayerNorm",
-    "Linear", "MaxPool2d", "ModelFileError", "Module", "MultiHeadAttention", "Parameter", "ReLU",
-    "Sequential", "StateError", "TransformerBlock", "TransformerLM",
-    "binary_cross_entropy_with_logits", "cross_entropy", "generate", "load", "mean_squared_error",
-    "save",
+    "CNN", "GELU", "MLP", "BatchNorm", "BytePairEncoding", "Conv2d", "Dropout", "Embedding",
+    "Flatten", "LayerNorm", "Linear", "MaxPool2d", "ModelCost", "ModelFileError", "Module",
+    "MultiHeadAttention", "Parameter", "ReLU", "Sequential", "StateError", "TransformerBlock",
+    "TransformerLM", "binary_cross_entropy_with_logits", "count", "cross_entropy", "generate",
+    "load", "mean_squared_error", "save",
 ]  # fmt: skip
