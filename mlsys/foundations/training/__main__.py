@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,11 @@ from mlsys.foundations.training.recipes import RECIPES
 Name = StrEnum("Name", {name: name for name in RECIPES})  # type: ignore[misc]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-say = partial(print, file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """To standard error, as it is now: whoever redirects it gets what is said."""
+    print(text, file=sys.stderr)
 
 
 @app.command()
@@ -78,7 +81,9 @@ def _prepare(run: Trainer, resume: bool, fresh: bool) -> None:
 def _way_on(run: Trainer) -> str:
     if run.saved:
         return f"the same command with --resume goes on from {run.saved.name}"
-    return "nothing was saved; with --checkpoints FOLDER a run can go on"
+    if run.folder:
+        return f"the first checkpoint was due after step {run.save_every:,}"
+    return "nothing was saved: that takes --checkpoints FOLDER"
 
 
 def main() -> None:

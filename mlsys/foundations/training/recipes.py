@@ -165,6 +165,6 @@ def _rise_and_fall(lr: float, steps: int) -> Schedule:
 
 RECIPES = {
     "digits-mlp": Recipe(digits_mlp, 1500, _accuracy_at_the_end),
-    "digits-cnn": Recipe(digits_cnn, 500, _accuracy_at_the_end),
+    "digits-cnn": Recipe(digits_cnn, 800, _accuracy_at_the_end),
     "alice": Recipe(alice_lm, 2500, _bits_and_a_sample),
 }
