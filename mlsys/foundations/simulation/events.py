@@ -43,12 +43,6 @@ class Event:
         self._simulator._lose_one()
         return True
 
-    def _happen(self) -> None:
-        action, arguments = self._action, self._arguments
-        self._clear()
-        if action is not None:
-            action(*arguments)
-
     def _clear(self) -> None:
         self._action, self._arguments = None, ()  # a handle that is kept holds nothing alive
 
@@ -82,9 +76,7 @@ class Simulator:
                 f"at: expected a finite time from now ({self.now} s) on, got {time}; "
                 f"for a delay that counts from now use after"
             )
-        event = Event(float(time), action, arguments, self)  # NumPy's floats compare slowly
-        heapq.heappush(self._queue, (event.time, next(self._ticket), event))
-        return event
+        return self._schedule(float(time), action, arguments)  # NumPy's floats compare slowly
 
     def after(self, delay: float, action: Action, *arguments: object) -> Event:
         """Call ``action(*arguments)`` in ``delay`` seconds, 0 or more."""
@@ -93,7 +85,7 @@ class Simulator:
                 f"after: expected a finite delay >= 0 s, got {delay}; nothing can be scheduled "
                 f"in the past, and what never happens is not scheduled"
             )
-        return self.at(self.now + delay, action, *arguments)
+        return self._schedule(float(self.now + delay), action, arguments)
 
     def run(self, until: float | None = None) -> None:
         """Let everything happen that is due by ``until``, and set the clock to it.
@@ -121,16 +113,25 @@ class Simulator:
         """How many events are still to come."""
         return len(self._queue) - self._cancelled
 
+    def _schedule(self, time: float, action: Action, arguments: tuple[Any, ...]) -> Event:
+        event = Event(time, action, arguments, self)
+        heapq.heappush(self._queue, (time, next(self._ticket), event))
+        return event
+
     def _run(self, event: Event) -> None:
         self.now = event.time
         self.ran += 1
-        event._happen()
+        action, arguments = event._action, event._arguments
+        event._clear()
+        if action is not None:
+            action(*arguments)
 
     def _next(self, horizon: float) -> Event | None:
         """Take the next event due by then out of the queue; cancelled ones are passed over."""
-        while self._queue and self._queue[0][0] <= horizon:
-            event = heapq.heappop(self._queue)[2]
-            if event.pending:
+        queue = self._queue
+        while queue and queue[0][0] <= horizon:
+            event = heapq.heappop(queue)[2]
+            if event._action is not None:
                 return event
             self._cancelled -= 1
         return None
