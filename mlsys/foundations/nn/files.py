@@ -14,7 +14,7 @@ Source: the safetensors format, https://github.com/huggingface/safetensors.
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -44,9 +44,11 @@ def save(
     arrays = {name: _plain(name, array) for name, array in state.items()}
     path = Path(path)
     written = _temporary_beside(path)
+    mode = written.stat().st_mode  # that of any new file; the library lets nobody else read its own
     try:
         # None, not {}: of an empty one, safetensors 0.8 makes a header that it cannot read.
         safetensors.numpy.save_file(arrays, str(written), dict(metadata) if metadata else None)
+        written.chmod(mode)
         _push_to_disk(written)
         os.replace(written, path)
     except BaseException:
@@ -100,16 +102,20 @@ def _plain(name: str, array: Any) -> Array:
 
 def _temporary_beside(path: Path) -> Path:
     """An empty file in the same folder: only within one file system is a rename one step."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    return Path(name)
+    written = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    written.touch(exist_ok=False)
+    return written
 
 
 def _push_to_disk(path: Path) -> None:
-    """Return when the disk, and not only its cache, has it. (Windows opens no folders.)"""
-    if path.is_dir() and os.name == "nt":
+    """Return when the disk, and not only its cache, has it.
+
+    Windows pushes only what is open for writing, and opens no folders.
+    """
+    folder = path.is_dir()
+    if folder and os.name == "nt":
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

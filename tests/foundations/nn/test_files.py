@@ -109,6 +109,39 @@ def test_the_file_is_on_the_disk_before_it_gets_its_name(monkeypatch, tmp_path) 
     assert calls[:2] == ["fsync", "replace"]
 
 
+def test_a_file_is_open_for_writing_when_it_is_pushed_to_the_disk(monkeypatch, tmp_path) -> None:
+    """Windows refuses to push through a handle that only reads, and to open a folder at all."""
+    opened = []
+    real = os.open
+
+    def record(path, flags, *rest):
+        opened.append((os.path.isdir(path), flags))
+        return real(path, flags, *rest)
+
+    path = tmp_path / "model"
+    path.touch()
+    with monkeypatch.context() as watched:
+        watched.setattr(files.os, "open", record)
+        files._push_to_disk(path)
+        assert opened == [(False, os.O_RDWR)]
+        watched.setattr(files.os, "name", "nt")
+        files._push_to_disk(tmp_path)
+        assert len(opened) == 1, "a folder was opened"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask to speak of")
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_a_file_can_be_read_by_whom_open_would_let(mask, tmp_path) -> None:
+    before = os.umask(mask)
+    try:
+        nn.save(tmp_path / "ours", {"x": np.arange(3)})
+        (tmp_path / "plain").touch()
+        assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+        assert os.umask(mask) == mask, "the mask is as it was"
+    finally:
+        os.umask(before)
+
+
 # ------------------------------------------------------------------ what is refused, and how
 
 
