@@ -7,7 +7,7 @@
 A step is a function of the run's state and of nothing else: no clock, no generator that is shared
 with others. So a run that was killed and goes on from a checkpoint ends at the same parameters, to
 the last bit. Cutting a batch into k parts holds one k-th of the activations, for the same gradient.
-Source: Goyal et al., 2017, section 3.2, on mistakes that loops of this kind make in silence.
+Source: Goyal et al., 2017, section 3, on mistakes that loops of this kind make in silence.
 """
 
 from __future__ import annotations

@@ -196,7 +196,8 @@ class AdamW(Optimizer):
         s *= 1 - b2
         v += s
         p *= 1 - self.lr * self.weight_decay
-        root = float(np.sqrt(1 - b2**self.count))  # sqrt(v_hat) + eps = (sqrt(v) + eps root) / root
+        root = float(np.sqrt(1 - b2**self.count))
+        # sqrt(v_hat) + eps is (sqrt(v) + eps * root) / root
         np.sqrt(v, out=s)
         s += self.eps * root
         np.divide(m, s, out=s)
