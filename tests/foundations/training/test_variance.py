@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from mlsys.foundations.autodiff import Tensor
+from mlsys.foundations.nn import MLP, cross_entropy
 from mlsys.foundations.training.optimizers import SGD
 from mlsys.foundations.training.variance import (
     best_descent,
@@ -66,6 +67,19 @@ def test_the_optimizer_runs_at_the_rate_of_the_closed_form(best):
         errors.append(np.abs(x.data).max())
     # Roots that coincide cost heavy ball a factor that grows with the step: hence 2 %.
     assert (errors[599] / errors[299]) ** (1 / 300) == pytest.approx(tuning.rate, rel=0.02)
+
+
+@pytest.mark.parametrize("kappa", [100.0, 10_000.0])
+def test_the_heavy_ball_first_climbs_to_the_root_of_kappa_over_e(kappa):
+    """The double root of the steepest direction: (1 + (1 + rate) t) rate^t, at its largest."""
+    tuning = best_heavy_ball(1.0, kappa)
+    x = Tensor(np.ones(1), requires_grad=True)
+    optimizer, peak = SGD([x], tuning.lr, tuning.momentum), 0.0
+    for _ in range(int(2 * kappa**0.5)):
+        x.grad = kappa * x.data
+        optimizer.step()
+        peak = max(peak, abs(x.data.item()))
+    assert peak == pytest.approx(kappa**0.5 / np.e, rel=2 / kappa**0.5)
 
 
 # Least squares: example i says (a_i . x - b_i) a_i.
@@ -135,3 +149,30 @@ def test_at_a_constant_rate_svrg_arrives_where_sgd_stalls():
     slope, start = np.polyfit(np.arange(logs.size), logs, 1)
     assert slope < -0.1
     assert np.abs(logs - slope * np.arange(logs.size) - start).max() < 2.0
+
+
+def test_on_a_network_the_correction_is_noise_before_an_epoch_is_over():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((640, 16)).astype(np.float32)
+    labels = (np.abs(x[:, :10]) + 0.3 * rng.standard_normal((640, 10))).argmax(1)
+    model = MLP([16, 32, 32, 10], rng=rng)
+    optimizer = SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def gradient(rows):
+        model.zero_grad()
+        cross_entropy(model(x[rows]), labels[rows]).backward()
+        return np.concatenate([p.grad.ravel() for p in model.parameters()])
+
+    def left():
+        now = each(gradient, 100)
+        return variance(now - anchor) / variance(now)
+
+    anchor = each(gradient, 100)
+    shares = {}
+    for step in range(1, 21):  # one epoch
+        gradient(rng.integers(640, size=32))
+        optimizer.step()
+        if step in (1, 20):
+            shares[step] = left()
+    assert shares[1] < 0.2
+    assert shares[20] > 1.0  # more than without a correction
