@@ -129,6 +129,40 @@ def test_first_predictions_are_nearly_even() -> None:
     assert abs(cross_entropy(model(IDS), LABELS).item() - np.log(V)) < 0.1
 
 
+class PostNorm(TransformerBlock):
+    """The norms behind the sums, as in the first transformer."""
+
+    def forward(self, x):
+        x = self.norm1(x + self.self_attn(x))
+        return self.norm2(x + self.linear2(self.linear1(x).gelu()))
+
+
+def last_gradient(kind, layers, seed, width=32):
+    """At the first step: the last block's gradient, and how large the stream is behind it."""
+    rng = np.random.default_rng(seed)
+    blocks = [kind(width, 4, 4 * width, rng=rng) for _ in range(layers)]
+    for weight in (p for block in blocks for p in block.parameters() if p.ndim == 2):
+        weight.data[:] = nn.initialization.glorot_uniform(weight.shape, rng)
+    x = rng.standard_normal((4, 16, width)).astype(np.float32)
+    head = nn.initialization.glorot_uniform((50, width), rng).astype(np.float32)
+    for block in blocks:
+        x = block(x)
+    size = np.sqrt(np.mean(x.numpy() ** 2))
+    last = nn.LayerNorm(width)(x) if kind is TransformerBlock else x
+    cross_entropy(last @ head.T, rng.integers(0, 50, (4, 16))).backward()
+    return np.linalg.norm(blocks[-1].linear2.weight.grad), size
+
+
+def test_behind_a_deep_stack_the_gradient_is_small_with_norms_before_and_not_behind() -> None:
+    def mean(kind, layers):
+        return np.mean([last_gradient(kind, layers, seed) for seed in range(5)], axis=0)
+
+    (shallow, small), (deep, large) = (mean(TransformerBlock, layers) for layers in (1, 24))
+    assert deep < shallow / 2
+    assert 0.6 < (deep * large) / (shallow * small) < 1.6, "it falls as the stream grows"
+    assert mean(PostNorm, 24)[0] > 0.7 * mean(PostNorm, 1)[0]
+
+
 def test_more_tokens_than_places_are_refused() -> None:
     with pytest.raises(ValueError, match="8 tokens, but only 7 places"):
         language_model()(np.zeros((1, 8), int))
