@@ -8,5 +8,6 @@ Modules, in reading order:
 - ``datasets``: real data, and generators that know the truth.
 - ``tensor``: shape, strides and offset; views, loops over them, and cache lines.
 - ``autodiff``: reverse-mode differentiation on NumPy arrays.
+- ``nn``: modules and their state dicts, a transformer, files, counts and a tokenizer.
 - ``training``: rules, schedules, batches, few bits, and runs that can be killed and go on.
 """
