@@ -563,12 +563,13 @@ def tidy(student, name: str, state: State, given: tuple, want: Shapes, touched: 
     section=f"{CHAPTER}#state-dicts",
 )
 def all_operations_are_tidy(student, rng):
-    faults = []
+    faults = {}
     for case in operations(rng):
         try:
             tidy(student, *case)
         except (Wrong, StudentError) as fault:
-            faults.append(str(fault))
+            faults[case[0]] = str(fault)
     if faults:
-        return Score(1 - len(faults) / 5, f"{faults[0]} ({5 - len(faults)} of 5 are tidy)")
+        first, *_ = faults.values()
+        return Score(1 - len(faults) / 5, f"{first} (not tidy: {', '.join(faults)})")
     return None
