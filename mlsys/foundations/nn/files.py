@@ -44,11 +44,11 @@ def save(
     arrays = {name: _plain(name, array) for name, array in state.items()}
     path = Path(path)
     written = _temporary_beside(path)
-    mode = written.stat().st_mode  # that of any new file; the library lets nobody else read its own
+    mode = written.stat().st_mode
     try:
         # None, not {}: of an empty one, safetensors 0.8 makes a header that it cannot read.
         safetensors.numpy.save_file(arrays, str(written), dict(metadata) if metadata else None)
-        written.chmod(mode)
+        written.chmod(mode)  # as any new file; the library's own nobody else may read
         _push_to_disk(written)
         os.replace(written, path)
     except BaseException:
