@@ -33,16 +33,20 @@ def same(layout: Layout, wanted: Layout) -> None:
 @given(data=st.data())
 def test_select_is_numpys_indexing(draw_view, draw_slice, layout_of, data):
     buffer, view, layout = draw_view(data)
-    key = []
-    for n in view.shape:
+
+    def part(n):
         number = st.integers(-n, n - 1).map(np.int64) if n else st.nothing()
-        key.append(data.draw(number | st.just(None)) if n else None)
-        key[-1] = draw_slice(data, n) if key[-1] is None else key[-1]
-    key = key[: data.draw(st.integers(0, len(key)))]
-    for extra in data.draw(st.lists(st.sampled_from([None, ...]), max_size=2)):
-        if extra is None or ... not in [k for k in key if k is ...]:
-            key.insert(data.draw(st.integers(0, len(key))), extra)
-    wanted = view[(*key, ...) if not any(k is ... for k in key) else tuple(key)]
+        chosen = data.draw(number | st.just(None))
+        return draw_slice(data, n) if chosen is None else chosen
+
+    front = data.draw(st.integers(0, view.ndim))
+    back = data.draw(st.integers(front, view.ndim))
+    key = [part(n) for n in view.shape[:front]]
+    if back < view.ndim or data.draw(st.booleans()):
+        key += [..., *(part(n) for n in view.shape[back:])]
+    for _ in range(data.draw(st.integers(0, 2))):
+        key.insert(data.draw(st.integers(0, len(key))), None)
+    wanted = view[tuple(key) if ... in key else (*key, ...)]  # with ... a view even of one number
     same(select(layout, tuple(key)), layout_of(wanted, buffer))
 
 
