@@ -13,12 +13,10 @@ checkout is recorded under its own name: call it ``TinyTorch@02364f80``, say.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from command import Entrant, Heat, Race, main
+from command import Entrant, Heat, Race, drawing, main
 from engines.problems import CNN, MLP, Attention, Chain, Convolution
 from race import Case
 
@@ -47,7 +45,7 @@ def _operations() -> list[Heat]:
             name = f"operation-{size}" + ("" if method == "operations" else f"-{method}")
             title = f"one operation on {words}, {direction}"
             case = Case(name, "operation", title, "operation", per_call=1000, tolerance=1e-3)
-            found.append(Heat(case, _bind(Chain.draw, *shape), method, goals))
+            found.append(Heat(case, drawing(Chain.draw, *shape), method, goals))
     return found
 
 
@@ -58,9 +56,9 @@ def _steps() -> list[Heat]:
         case = Case(f"mlp-{batch}", "mlp", title, "step")
         # Within 10 % of the time by hand is a ratio of at least 1 / 1.1.
         targets = {"torch": against_torch, "by_hand": 1 / 1.1, "tinytorch": 30.0, "autograd": None}
-        found.append(Heat(case, _bind(MLP.draw, batch), "mlp", targets))
+        found.append(Heat(case, drawing(MLP.draw, batch), "mlp", targets))
     case = Case("cnn-64", "cnn", "training step, two convolutions, batch 64", "step")
-    return [*found, Heat(case, _bind(CNN.draw, 64), "cnn", {"torch": 0.4})]
+    return [*found, Heat(case, drawing(CNN.draw, 64), "cnn", {"torch": 0.4})]
 
 
 def _layers() -> list[Heat]:
@@ -69,15 +67,14 @@ def _layers() -> list[Heat]:
         title = f"convolution 3 x 3, {C} to {K} channels, {H} x {H} pixels, batch {B}"
         case = Case(f"conv-{C}-{K}", "conv", title, "forward and backward")
         found.append(
-            Heat(case, _bind(Convolution.draw, B, C, H, K), "convolution", {"torch": target})
+            Heat(case, drawing(Convolution.draw, B, C, H, K), "convolution", {"torch": target})
         )
     title = "causal attention, batch 16, 64 positions, width 128, 4 heads"
     case = Case("attention", "attention", title, "forward and backward")
-    return [*found, Heat(case, _bind(Attention.draw, 16, 64, 128, 4), "attention", {"torch": 1.0})]
-
-
-def _bind(draw: Callable[..., Any], *sizes: int) -> Callable[[np.random.Generator], Any]:
-    return lambda rng: draw(rng, *sizes)
+    return [
+        *found,
+        Heat(case, drawing(Attention.draw, 16, 64, 128, 4), "attention", {"torch": 1.0}),
+    ]
 
 
 def _ours() -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from command import Entrant, Heat, Race, main
+from command import Entrant, Heat, Race, drawing, main
 from engines.simulations import Line, OurSimulator, Timers
 from race import Case
 
@@ -26,16 +26,12 @@ def heats() -> list[Heat]:
     for waiting in (10, 1_000, 30_000):
         title = f"{waiting:,} timers that set themselves again"
         case = Case(f"timers-{waiting}", "timers", title, "event", EVENTS, tolerance=1e-12)
-        found.append(Heat(case, _bind(Timers, waiting, EVENTS), "timers", {"simpy": 0.9}))
+        found.append(Heat(case, drawing(Timers.draw, waiting, EVENTS), "timers", {"simpy": 0.9}))
     for servers in (1, 16):
         title = f"a station of {servers} server{'s' * (servers > 1)}, 80 % busy"
         case = Case(f"line-{servers}", "line", title, "job", JOBS, tolerance=1e-9)
-        found.append(Heat(case, _bind(Line, servers, JOBS), "line", {"simpy": 2.0}))
+        found.append(Heat(case, drawing(Line.draw, servers, JOBS), "line", {"simpy": 2.0}))
     return found
-
-
-def _bind(problem: Any, *sizes: int) -> Any:
-    return lambda rng: problem.draw(rng, *sizes)
 
 
 def _simpy() -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from command import Entrant, Heat, Race, main
+from command import Entrant, Heat, Race, drawing, main
 from engines.models import Convolutional, Language, OurModels, Perceptron
 from race import Case
 
@@ -24,23 +24,19 @@ def heats() -> list[Heat]:
     for batch, target in ((64, 1.0), (512, 0.9)):
         title = f"perceptron 784-128-10, SGD with momentum, batch {batch}"
         case = Case(f"mlp-{batch}", "mlp", title, "step", tolerance=1e-3)
-        found.append(Heat(case, _bind(Perceptron, batch), "mlp", {"torch": target}))
+        found.append(Heat(case, drawing(Perceptron.draw, batch), "mlp", {"torch": target}))
     for side, channels, target in ((8, (16, 32), 0.5), (28, (8, 16), 0.4)):
         title = f"two blocks of convolution, {side} x {side} pixels, AdamW, batch 64"
         case = Case(f"cnn-{side}", "cnn", title, "step", tolerance=2e-3)
         found.append(
-            Heat(case, _bind(Convolutional, 64, side, *channels), "cnn", {"torch": target})
+            Heat(case, drawing(Convolutional.draw, 64, side, *channels), "cnn", {"torch": target})
         )
     for width, layers, target in ((64, 2, 0.7), (128, 4, 0.7)):
         title = f"transformer, {layers} layers of width {width}, batch 16 x 64 tokens, AdamW"
         case = Case(f"transformer-{width}", "transformer", title, "step", tolerance=2e-3)
-        draw = _bind(Language, 16, 64, width, layers)
+        draw = drawing(Language.draw, 16, 64, width, layers)
         found.append(Heat(case, draw, "transformer", {"torch": target}))
     return found
-
-
-def _bind(problem: Any, *sizes: int) -> Any:
-    return lambda rng: problem.draw(rng, *sizes)
 
 
 def _pytorch() -> Any:

@@ -38,6 +38,11 @@ class Heat:
     targets: dict[str, float | None]
 
 
+def drawing(draw: Callable[..., Any], *sizes: int) -> Callable[[np.random.Generator], Any]:
+    """A problem's ``draw`` of these sizes, as a heat takes it."""
+    return lambda rng: draw(rng, *sizes)
+
+
 @dataclass(frozen=True)
 class Entrant:
     """A peer that may be absent: how to make its engine (ImportError: it is not here), or get it.
