@@ -36,6 +36,8 @@ class StudentRaised(StudentError):
 class Student:
     """One submission, under one check: the first call starts a child of its own.
 
+    Between two calls of ``restart`` the child remembers what it was told, as any program does.
+
     stuck: how often each function was too slow, shared by the checks of an impatient grader.
     """
 
@@ -44,6 +46,7 @@ class Student:
     ) -> None:
         self._files, self._sandbox, self._stuck = files, sandbox, stuck
         self._child: Child | None = None
+        self._said = ""  # printed by children that have ended
 
     def call(self, function: str, *arguments: object, **keywords: object) -> Any:
         """What the student's ``function`` returns, as plain data."""
@@ -81,7 +84,13 @@ class Student:
 
     def printed(self) -> tuple[str, str]:
         """What the student's code has printed while it was loaded, and after that."""
-        return self._child.printed() if self._child else ("", "")
+        loaded, later = self._child.printed() if self._child else ("", "")
+        return loaded, self._said + later
+
+    def restart(self) -> None:
+        """End the child as a power cut does: the next call starts another, which knows nothing."""
+        self.close()
+        self._said, self._child = self.printed()[1], None
 
     def close(self) -> None:
         """End the child."""

@@ -146,6 +146,7 @@ class Babbler:
         self.call = self.run = lambda *arguments, **keywords: value
         self.call_raises = self.run_raises = lambda *arguments, **keywords: ("Nonsense", "")
         self.text = lambda file: str(value)
+        self.restart = lambda: None
 
 
 @each_lab
