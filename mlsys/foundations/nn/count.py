@@ -8,7 +8,7 @@ operator's price is known. Three numbers decide whether a training step fits and
     (only the first operator is cheaper: its input is data, which wants no gradient)
 
 An operator counts for one array, its result, which something behind it needs in the backward pass.
-Our engine keeps more where it splits an operator in several (``layer_norm`` into 3) or unfolds it
+Our engine keeps more where it splits an operator in several (``layer_norm`` into 2) or unfolds it
 (``conv2d``). A causal mask saves nothing: what it hides is computed too. The loss is not counted.
 Source: Narayanan et al., "Efficient large-scale language model training on GPU clusters using
 Megatron-LM", SC 2021, appendix.
