@@ -89,11 +89,11 @@ def alias_table(probability: Array) -> tuple[Array, Keys]:
     threshold, alias = np.minimum(mass, 1.0), np.arange(n)
     missing = np.cumsum(1 - mass[rare])  # of rare columns, up to and with each
     spare = np.cumsum(mass[rich] - 1)  # of rich keys, up to and with each
-    before = missing - (1 - mass[rare])
+    before = np.concatenate([[0.0], missing])[:-1]
     donor = np.searchsorted(spare, before, side="right")
     alias[rare] = rich[np.minimum(donor, len(rich) - 1)]
     overdrawn = np.searchsorted(missing, spare[:-1], side="right")  # by which rare column
-    reached = overdrawn < len(rare)
+    reached = spare[:-1] > np.append(before, np.inf)[overdrawn]  # not where a pour just fits
     gap = missing[overdrawn[reached]] - spare[:-1][reached]
     threshold[rich[:-1][reached]] = 1 - gap
     alias[rich[:-1][reached]] = rich[1:][reached]
