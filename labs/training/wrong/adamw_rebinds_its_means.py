@@ -1,0 +1,20 @@
+# loses: follows_the_closed_form, works_in_place
+# why: "m = ..." makes a new array; the optimiser keeps the old one, which stays zero.
+
+
+def adamw(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    t: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> None:
+    b1, b2 = betas
+    m = b1 * m + (1 - b1) * g
+    v = b2 * v + (1 - b2) * g**2
+    p *= 1 - lr * weight_decay
+    p -= lr * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
