@@ -476,10 +476,6 @@ def performed(
                 raise Wrong(f"{first}{told(log[: done + 1], '')}\n{wrong}") from None
 
 
-def nothing(disk: Disk, coming: Any) -> list[Any]:
-    return []
-
-
 def judge(student, crashes: list[Crash]) -> None:
     """Ask a new process, which knows nothing but the files, for each crash."""
     student.restart()
@@ -606,7 +602,7 @@ def goes_on_when_killed(student, rng):
 def survives_damage(student, rng):
     crashes, before, disk = [], None, Disk({})
     for snapshot in life(rng, [80, 99, 100, 120]):
-        list(performed(student, disk, snapshot, before, nothing))
+        crashes += list(performed(student, disk, snapshot, before, _at_the_end))
         if before:
             for name, what, files in _damaged(rng, disk.files()):
                 story = f"step {before[0]} and then step {snapshot[0]} were saved; {name} {what}"
@@ -683,7 +679,7 @@ class Training:
         self.took = 0  # periods until the file was complete
 
     def act(self, action: list[Any]) -> None:
-        verb, *rest = action or [""]
+        verb, *rest = action if action and type(action[0]) is str else [""]
         if verb in ("copy", "write") and [type(one) for one in rest] == [int]:
             if rest[0] not in self.left:
                 raise Wrong("it is in the file already, or there is no such block")

@@ -1,4 +1,4 @@
-# loses: newest_comes_back, survives_a_power_cut
+# loses: newest_comes_back, survives_a_power_cut, survives_damage
 # why: as texts, snapshot-9 comes after snapshot-10.
 
 
