@@ -50,7 +50,8 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
     """The operations that bring a snapshot to the disk, in order; nothing is written here.
 
     files: what the folder holds now, contents by name, with what earlier calls and crashes have
-        left. Names of your files begin with "snapshot"; you leave all others alone.
+        left; all of it is safe. Names of your files begin with "snapshot"; you leave all others
+        alone.
     step: larger than that of every whole snapshot in files.
 
     Once the last operation is done, the snapshot survives a kill and a power cut. Before that, what

@@ -25,7 +25,8 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
     log: list[Operation] = []
     for name, data in files.items():
         if name.startswith("snapshot"):
-            if (content := unpack_snapshot(data)) is None:
+            content = unpack_snapshot(data)
+            if content is None or name == "snapshot.part":  # of a save that was killed
                 log.append(("unlink", name))
             else:
                 whole[name] = content[0]
@@ -36,3 +37,8 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
         ("fsync_dir",),
     ]
     return log + [("unlink", name) for name in sorted(whole, key=lambda name: whole[name])[:-1]]
+
+
+def newest_snapshot(files: dict[str, bytes]) -> tuple[int, bytes] | None:
+    named = [unpack_snapshot(data) for name, data in files.items() if name.startswith("snapshot-")]
+    return max((content for content in named if content is not None), default=None)

@@ -7,7 +7,7 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
     newest = max(ours, key=lambda name: _solution_step(files[name]), default="")
     return [
         *(("unlink", name) for name in ours if name != newest),
-        ("write", "snapshot.part", 0, pack_snapshot(step, state)),
-        ("rename", "snapshot.part", f"snapshot-{step}"),
+        ("write", f"snapshot-{step}.part", 0, pack_snapshot(step, state)),
+        ("rename", f"snapshot-{step}.part", f"snapshot-{step}"),
         ("fsync_dir",),
     ]
