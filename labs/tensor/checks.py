@@ -207,7 +207,7 @@ def refused(student, name: str, place: Place, *arguments: Any) -> None:
 
 
 @of_views(
-    points=5,
+    points=4,
     title="repeats by a stride of 0",
     hint="Shapes are aligned at the last axis. New axes in front and axes of length 1 that grow "
     "have stride 0; the others keep theirs.",
@@ -243,7 +243,7 @@ def takes_a_diagonal(student, rng):
 
 
 @of_views(
-    points=5,
+    points=4,
     title="windows that overlap",
     hint="In an axis of 5, windows of 3 begin at 0, 1 and 2; every second one at 0 and 2. Inside a "
     "window the stride is the old one.",
@@ -267,7 +267,7 @@ def windows_overlap(student, rng):
 
 
 @of_reshape(
-    points=8,
+    points=7,
     title="as few axes as can walk all operands",
     hint="Go from the outermost axis inwards. It is one with its inner neighbour if, in each "
     "operand, its stride is the neighbour's length times the neighbour's stride. Drop axes of "
@@ -320,7 +320,7 @@ def a_run(run: Any, count: int, call: str) -> tuple[int, list[int]]:
 
 
 @of_reshape(
-    points=9,
+    points=8,
     title="a view where there is one, None where there is none",
     hint="Cut new axes off the runs from the right: a new axis must lie inside one run. Its stride "
     "is that of what it is cut from; what is left of the run is shorter, with a longer stride.",
@@ -356,7 +356,7 @@ def dealt(rng, parts: list[int]) -> tuple[int, ...]:
 
 
 @of_letters(
-    points=7,
+    points=6,
     title="a letter's length, and its stride",
     hint='What does one step along i do in "ii", where both indices grow by 1?',
 )
@@ -420,7 +420,7 @@ RENAMED = "i->i ij->ij ij->ji ijk->kij ii->i iij->ji iji->ij ijij->ji iii->i ->"
 SUMS = "i-> ii-> ij->i ij->j iij->j ij-> iij-> ijk->ik ijk->kj ijk->j ijji->i ijk->"
 
 PRODUCTS = """
-    i,i->  i,i->i  i,j->ij  i,j->ji  ,i->i  ij,->ji  ij,j->i  i,ij->j  ij,i->ij  bi,bi->b
+    i,i->  i,i->i  i,j->ij  i,j->ji  ,i->i  i,->i  ij,j->i  i,ij->j  ij,i->ij  bi,bi->b
     ij,jk->ik  ij,kj->ik  ji,jk->ki  ii,i->  ii,ij->j  iij,jk->ki
     bij,bjk->bik  ibj,kjb->kbi  bij,jbk->ikb
 """
@@ -518,7 +518,7 @@ def executed(student, case: Case, rng: np.random.Generator) -> Machine:
         try:
             machine.do(step)
         except Wrong as wrong:
-            raise Wrong(f"step {place}, {str(step)[:12]}...: {wrong}") from None
+            raise Wrong(f"step {place}: {wrong}") from None
     if len(reply[0]) > 20:
         raise Wrong("the plan has more than 20 steps; four are enough for anything here")
     try:
@@ -545,7 +545,7 @@ def share(student, rng, cases: Sequence[Case], judge: Callable[[Case, Machine], 
     if not faults:
         return None
     right = len(cases) - len(faults)
-    return Score(right / len(cases), f"{faults[0]} ({right} of {len(cases)} plans are right)")
+    return Score(right / len(cases), f"{faults[0]} (right plans: {right} of {len(cases)})")
 
 
 def no_wasted_multiply_adds(case: Case, machine: Machine) -> None:
@@ -642,7 +642,7 @@ def renames(student, rng):
 
 
 @of_one(
-    points=9,
+    points=8,
     title="a sum is a product by ones",
     hint="A view of the number 1, with strides 0, may have any shape. The letters to sum are "
     "inner; those to keep are rows, or batch and rows.",
@@ -656,7 +656,7 @@ def sums(student, rng):
 
 
 @of_two(
-    points=10,
+    points=9,
     title="one letter in each group",
     hint="The batch is what stands in both operands and behind the arrow, inner what stands in "
     "both, not behind it; rows are a's own, columns b's. A group without letters has length 1.",
@@ -696,7 +696,7 @@ def sums_first(student, rng):
 
 
 @of_groups(
-    points=8,
+    points=7,
     title="several letters are one axis",
     hint="Whether the letters of a group are one axis, collapse says; copy an operand in which "
     "they are not. Both must walk the letters of batch, and of inner, in one order.",
@@ -766,7 +766,7 @@ FEW_COPIES = """
 
 
 @of_copies(
-    points=7,
+    points=12,
     title="none where none is needed",
     hint="Try all orders of a group, not only the one in which the letters are written. And if the "
     "batch is empty, rows can lend it a letter, along which b has stride 0; so can columns.",
@@ -776,7 +776,7 @@ def no_copy(student, rng):
 
 
 @of_copies(
-    points=5,
+    points=8,
     title="as few elements as can be",
     hint="There are four sets of operands to copy: none, a, b, both. Take the cheapest that leaves "
     "each group one axis. What is copied can be put in any order.",
