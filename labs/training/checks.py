@@ -581,9 +581,8 @@ def goes_on_when_killed(student, rng):
     for step in (100, 120, 140):
         done, killed = [], []
         for disk, before in folders:
-            first, second = (
-                _drawn(rng, step + more, int(rng.integers(1, 120))) for more in (0, 10)
-            )
+            first = _drawn(rng, step, int(rng.integers(1, 60)))
+            second = _drawn(rng, step + 10, int(rng.integers(60, 120)))  # leaves a longer end
             done += list(performed(student, disk, first, before, _killed))
             every = list(performed(student, disk, second, first, _killed))
             if len(killed) % 2:  # between two operations: a write has many more bytes
