@@ -11,7 +11,8 @@ a `StudentError` mean none. Any other exception is a fault of the check itself.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -71,15 +72,23 @@ def check(
 
 def load_checks(lab: Lab) -> list[Check]:
     """The checks of a lab, in the order in which they are written."""
-    path = lab.folder / "checks.py"
-    spec = importlib.util.spec_from_file_location(f"_checks_{lab.name}", path)
-    if spec is None or spec.loader is None or not path.exists():
+    if not (lab.folder / "checks.py").exists():
         raise LabError(f"{lab.name} has no checks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = importlib.import_module(".checks", _package(lab))
     found = [value.check for value in vars(module).values() if _is_check(value)]
     _check_checks(lab, found)
     return found
+
+
+def _package(lab: Lab) -> str:
+    """The lab's folder as a package, so that checks.py can import the lab's other judges."""
+    name = f"_lab_{lab.name}"
+    for loaded in [other for other in sys.modules if other.partition(".")[0] == name]:
+        del sys.modules[loaded]  # of another folder of this name, or of an older text
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [str(lab.folder)]
+    importlib.invalidate_caches()
+    return name
 
 
 def _is_check(value: object) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from autograder.process import Limits
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-GRADED = ("lab.toml", "checks.py", "probes.py")  # with files/, what decides about marks
+GRADED = ("lab.toml", "checks.py", "probes.py")
 
 
 class LabError(ValueError):
@@ -47,6 +47,7 @@ class Lab:
     tasks: tuple[Task, ...]
     extra: tuple[str, ...] = ()
     given: tuple[str, ...] = ()  # "package.module:name", shown whole above the functions to write
+    judges: tuple[str, ...] = ()  # files beside checks.py that it imports: from .disk import Disk
     limits: Limits = field(default_factory=Limits)
     version: str = ""  # a hash of all that decides about marks
 
@@ -62,6 +63,12 @@ class Lab:
     def files(self) -> tuple[str, ...]:
         """Everything a submission of this lab contains."""
         return (self.file, *self.extra)
+
+    @property
+    def graded(self) -> list[Path]:
+        """What decides about marks, beside the autograder and files/; all of it is given out."""
+        names = (*GRADED, *self.judges)
+        return [path for name in names if (path := self.folder / name).exists()]
 
 
 def load_lab(path: Path | str) -> Lab:
@@ -81,7 +88,7 @@ def load_lab(path: Path | str) -> Lab:
 
 
 def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
-    known = {"title", "chapter", "file", "imports", "extra", "given", "limits", "tasks"}
+    known = {"title", "chapter", "file", "imports", "extra", "given", "judges", "limits", "tasks"}
     _no_other_keys("the top level", data, known)
     lab = Lab(
         folder=folder,
@@ -91,6 +98,7 @@ def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
         imports=_texts(data, "imports"),
         extra=_texts(data, "extra"),
         given=_texts(data, "given"),
+        judges=_texts(data, "judges"),
         limits=_limits(data.get("limits", {})),
         tasks=tuple(_task(task) for task in data.get("tasks", [])),
     )
@@ -101,8 +109,7 @@ def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
 def _version(lab: Lab) -> str:
     """The same on every platform, whatever its line ends."""
     digest = hashlib.sha256()
-    graded = [path for name in GRADED if (path := lab.folder / name).exists()]
-    for path in [*graded, *(lab.folder / "files" / name for name in lab.extra)]:
+    for path in [*lab.graded, *(lab.folder / "files" / name for name in lab.extra)]:
         text = path.read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{path.name}\0{len(text)}\0".encode() + text)
     return f"sha256:{digest.hexdigest()}"
@@ -151,6 +158,9 @@ def _check(lab: Lab) -> None:
         raise ValueError(f"file should end in .py, not {lab.file!r}")
     if not re.fullmatch(r"\w+/\w+", lab.chapter):
         raise ValueError(f'chapter should read "part/chapter", not {lab.chapter!r}')
+    for name in lab.judges:
+        if not re.fullmatch(r"[a-z_]\w*\.py", name) or not (lab.folder / name).is_file():
+            raise ValueError(f"judges: {name!r} should be a Python file beside checks.py")
     if not lab.tasks:
         raise ValueError("there should be at least one [[tasks]]")
     for where, names in [("given", lab.given), *((task.name, task.rebuild) for task in lab.tasks)]:

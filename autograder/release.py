@@ -16,7 +16,6 @@ from pathlib import Path
 from autograder.lab import Lab, LabError, find_labs
 from autograder.starter import starter_source
 
-GIVEN = ("lab.toml", "checks.py", "probes.py", "handout.md")  # of each lab, beside files/
 PACKAGE_FILES = {".py", ".typed", ".css", ".js", ".html", ".txt"}
 FROM_ROOT = ("LICENSE", "book/chapters.toml", "labs/POLICY.md")
 
@@ -100,7 +99,8 @@ def _given(root: Path, labs: list[Lab]) -> Iterator[Path]:
                 yield path
     yield from (path for name in FROM_ROOT if (path := root / name).exists())
     for lab in labs:
-        yield from (path for name in GIVEN if (path := lab.folder / name).exists())
+        yield from lab.graded
+        yield from (path for path in [lab.folder / "handout.md"] if path.exists())
         yield from (lab.folder / "files" / name for name in lab.extra)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autograder import Wrong, check, close, typed
 from autograder.checks import load_checks
-from autograder.lab import LabError
+from autograder.lab import LabError, load_lab
 
 
 def accepted(*arguments, **keywords):
@@ -125,6 +125,34 @@ def test_a_mistake_in_checks_is_told_by_name(lab, old, new, complaint):
     path.write_text(text.replace('")\ndef', '"))\ndef') if "str(" in new else text, "utf-8")
     with pytest.raises(LabError, match=complaint):
         load_checks(lab)
+
+
+def add_judge(lab, text):
+    """A lab whose checks take an answer from a file of their own."""
+    (lab.folder / "oracle.py").write_text(text, "utf-8")
+    toml, checks = lab.folder / "lab.toml", lab.folder / "checks.py"
+    toml.write_text('judges = ["oracle.py"]\n' + toml.read_text("utf-8"), "utf-8")
+    source = checks.read_text("utf-8")
+    ours = "from autograder import"
+    checks.write_text(source.replace(ours, f"from .oracle import ANSWER\n{ours}", 1), "utf-8")
+    return load_lab(lab.folder)
+
+
+def test_checks_may_import_the_labs_other_judges(lab):
+    version = lab.version
+    lab = add_judge(lab, "ANSWER = 42\n")
+    assert load_checks(lab)[0].body.__globals__["ANSWER"] == 42
+    assert [path.name for path in lab.graded].count("oracle.py") == 1
+    (lab.folder / "oracle.py").write_text("ANSWER = 43, 'more'\n", "utf-8")
+    assert load_checks(lab)[0].body.__globals__["ANSWER"] == (43, "more")
+    assert len({version, lab.version, load_lab(lab.folder).version}) == 3, "judges decide on marks"
+
+
+def test_a_judge_that_is_not_there_is_told_by_name(lab):
+    lab = add_judge(lab, "ANSWER = 42\n")
+    (lab.folder / "oracle.py").unlink()
+    with pytest.raises(LabError, match=r"'oracle\.py' should be a Python file beside checks\.py"):
+        load_lab(lab.folder)
 
 
 def test_a_check_stays_a_plain_function():
