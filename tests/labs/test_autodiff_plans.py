@@ -12,7 +12,7 @@ from autograder.lab import PACKAGE_ROOT, load_lab
 
 LAB = load_lab(PACKAGE_ROOT / "labs" / "autodiff")
 CHECKS = load_checks(LAB)[0].body.__globals__
-Machine, closed_form, searched = (CHECKS[n] for n in ("Machine", "_closed_form", "_searched"))
+Machine, closed_form, searched = (CHECKS[n] for n in ("Machine", "closed_form", "searched"))
 HANDOUT = (LAB.folder / "handout.md").read_text(encoding="utf-8")
 
 
