@@ -1,4 +1,4 @@
-"""The checks of the tensor lab. Layouts are tried on memory of our own; plans are executed here.
+"""The checks of the tensor lab. Layouts are tried on memory of our own; plans are executed.
 
 NumPy is the oracle: its views, its reshape, its einsum. A student's view never sees a number: it is
 a shape, strides and an offset, and so it cannot copy. Whatever an operand's elements do not occupy
@@ -7,20 +7,47 @@ of its memory holds NaN.
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
-from autograder import Score, StudentError, Wrong, check, close, typed
+from autograder import Wrong, check, close, typed
+
+from .copies import as_few_copies_as_can_be
+from .places import (
+    Place,
+    a_run,
+    anywhere,
+    dealt,
+    drawn_lengths,
+    drawn_shape,
+    half_merged,
+    joined,
+    numbered,
+    refused,
+    same_view,
+    whole,
+)
+from .plans import (
+    FEW_COPIES,
+    GROUPS,
+    NO_COPY,
+    OWN_LETTERS,
+    PRODUCTS,
+    RENAMED,
+    SUMS,
+    Case,
+    any_cases,
+    executed,
+    in_memory,
+    no_wasted_multiply_adds,
+    share,
+    views_alone,
+)
 
 CHAPTER = "foundations/tensor"
 Array = np.ndarray
-LARGEST = 100_000  # elements of a view; the largest that is needed has some thousands
 
 of_memory = partial(check, task="memory", section=f"{CHAPTER}#strides")
 of_views = partial(check, task="views", section=f"{CHAPTER}#views")
@@ -30,108 +57,6 @@ of_one = partial(check, task="one", section=f"{CHAPTER}#broadcasting")
 of_two = partial(check, task="two", section=f"{CHAPTER}#broadcasting")
 of_groups = partial(check, task="groups", section=f"{CHAPTER}#reshape")
 of_copies = partial(check, task="copies", section=f"{CHAPTER}#reshape")
-
-
-class Place(NamedTuple):
-    """Shape, strides, offset; in a message, as the student would write it."""
-
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    offset: int = 0
-
-    @property
-    def plain(self) -> list[Any]:
-        return [list(self.shape), list(self.strides), self.offset]
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def positions(self) -> Array:
-        axes = zip(self.shape, self.strides, strict=True)
-        steps = [np.arange(n) * stride for n, stride in axes]
-        grid = np.ix_(*steps) if steps else ()
-        return np.broadcast_to(sum(grid, start=np.int64(self.offset)), self.shape)
-
-    def __str__(self) -> str:
-        return f"Layout({self.shape}, {self.strides}, {self.offset})"
-
-
-def a_place(reply: Any, what: str) -> Place:
-    """A layout in a reply, with numbers that can be computed with."""
-    parts = typed(reply, list, what)
-    if len(parts) != 3 or not all(type(part) is list for part in parts[:2]):
-        raise Wrong(f"{what} should be a Layout, got {reply!s:.60}")
-    shape, strides = (whole(part, f"{what}: lengths and strides") for part in parts[:2])
-    (offset,) = whole(parts[2:], f"the offset of {what}")
-    if len(shape) != len(strides) or min(shape, default=0) < 0:
-        raise Wrong(f"{what} should have a stride for each length, got {shape} and {strides}")
-    if len(shape) > 16 or math.prod(max(n, 1) for n in shape) > LARGEST:
-        raise Wrong(f"{what} should be smaller, got shape {tuple(shape)!s:.60}")
-    return Place(tuple(shape), tuple(strides), offset)
-
-
-def whole(reply: Any, what: str) -> list[int]:
-    numbers = typed(reply, list[int], what)
-    if any(number.bit_length() > 40 for number in numbers):
-        raise Wrong(f"{what} should be smaller numbers")
-    return numbers
-
-
-def elements(place: Place, memory: Array, what: str) -> Array:
-    """What lies there; raises Wrong if the layout reaches outside of the memory."""
-    at = place.positions
-    if at.size and not (at.min() >= 0 and at.max() < len(memory)):
-        reach = f"reaches from position {at.min()} to {at.max()}"
-        raise Wrong(f"{what}: {place} {reach}, the buffer from 0 to {len(memory) - 1}")
-    return memory[at]
-
-
-def a_layout(
-    rng, shape: Sequence[int], order: Sequence[int] | None = None, gaps: Sequence[int] = ()
-) -> Place:
-    """Elements somewhere in memory, each at a place of its own.
-
-    order: the axes from the largest stride to the smallest, at random if None; gaps: axes whose
-    neighbours do not begin where the axes within them end.
-    """
-    strides, step, offset = [0] * len(shape), 1, int(rng.integers(0, 4))
-    for axis in reversed(rng.permutation(len(shape)).tolist() if order is None else order):
-        step += int(rng.integers(1, 3)) * (axis in gaps)
-        strides[axis] = step
-        step *= shape[axis]
-    return Place(tuple(shape), tuple(strides), offset)
-
-
-def turned(rng, place: Place) -> Place:
-    """The same memory, some of the axes walked backwards."""
-    strides, offset = list(place.strides), place.offset
-    for axis in np.flatnonzero(rng.random(len(strides)) < 0.4):
-        offset += (place.shape[axis] - 1) * strides[axis]
-        strides[axis] *= -1
-    return Place(place.shape, tuple(strides), offset)
-
-
-def anywhere(rng, shape: Sequence[int]) -> Place:
-    """Any order of the axes, gaps, some axes backwards."""
-    gaps = np.flatnonzero(rng.random(len(shape)) < 0.5).tolist()
-    return turned(rng, a_layout(rng, shape, None, gaps))
-
-
-def numbered(place: Place) -> tuple[Array, Array]:
-    """Memory in which each number is its position; NumPy's array of the layout over it."""
-    memory = np.arange(int(place.positions.max(initial=0)) + 3)
-    return memory, numpys(place, memory)
-
-
-def numpys(place: Place, memory: Array) -> Array:
-    steps = [stride * memory.itemsize for stride in place.strides]
-    return as_strided(memory[place.offset :], place.shape, steps)
-
-
-def drawn_shape(rng, least: int, most: int) -> tuple[int, ...]:
-    return tuple(rng.integers(1, 5, int(rng.integers(least, most + 1))).tolist())
 
 
 # From an index to a place in memory.
@@ -190,20 +115,6 @@ def from_lowest_to_highest(student, rng):
 
 
 # Views.
-
-
-def same_view(reply: Any, want: Array, memory: Array, call: str) -> None:
-    place = a_place(reply, call)
-    if place.shape != want.shape:
-        raise Wrong(f"{call} should have shape {want.shape}, got {place}")
-    close(elements(place, memory, call), want, rtol=0, what=f"{call}, which is {place}")
-
-
-def refused(student, name: str, place: Place, *arguments: Any) -> None:
-    kind, _ = student.run_raises("on_layout", name, place.plain, *arguments)
-    words = ", ".join(str(tuple(a) if isinstance(a, list) else a) for a in arguments)
-    asked = f"{name}({place}, {words})"
-    assert kind == "ValueError", f"{asked} should raise ValueError, got {kind or 'a layout'}"
 
 
 @of_views(
@@ -292,33 +203,6 @@ def as_few_axes_as_can_walk(student, rng):
         assert len(runs) == fewest, f"{call}: expected {fewest} axes, got {runs}"
 
 
-def half_merged(rng, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides that often, not always, go on from those of the inner neighbour."""
-    strides, step = [], int(rng.integers(1, 3))
-    for n in reversed(shape):
-        strides.append(step if n > 1 else 7)  # of an axis of length 1, the stride means nothing
-        step = (step * n if n > 1 else step) + int(rng.random() < 0.25)
-    return tuple(reversed(strides))
-
-
-def joined(shape: tuple[int, ...], operands: list[tuple[int, ...]]) -> list[int]:
-    """The axes that begin a run: those whose outer neighbour is not a walk along them."""
-    long = [axis for axis, n in enumerate(shape) if n > 1]
-    pairs = itertools.pairwise(long)
-    breaks = [i for o, i in pairs if any(s[o] != shape[i] * s[i] for s in operands)]
-    return long[:1] + breaks
-
-
-def a_run(run: Any, count: int, call: str) -> tuple[int, list[int]]:
-    length, steps = run if type(run) is list and len(run) == 2 else (None, None)
-    if type(length) is not int or type(steps) is not list or len(steps) != count:
-        raise Wrong(f"{call}: a run is a length and a tuple of {count} strides, got {run!s:.60}")
-    (length,) = whole([length], call)
-    if not 1 < length <= LARGEST:
-        raise Wrong(f"{call}: a run should have a length above 1, got {length}")
-    return length, whole(steps, call)
-
-
 @of_reshape(
     points=8,
     title="a view where there is one, None where there is none",
@@ -343,13 +227,6 @@ def a_view_where_there_is_one(student, rng):
             continue
         assert got is not None, f"{call}: expected strides, there is a view; got None"
         same_view([list(target), got, 0], want, memory, call)
-
-
-def dealt(rng, parts: list[int]) -> tuple[int, ...]:
-    """The factors, in some order, multiplied into a few axes."""
-    parts = rng.permutation(parts).tolist()
-    cuts = sorted({0, len(parts), *rng.integers(1, len(parts), 3).tolist()})
-    return tuple(math.prod(parts[i:j]) for i, j in itertools.pairwise(cuts))
 
 
 # Letters for axes.
@@ -381,251 +258,7 @@ def adds_strides(student, rng):
         assert kind == "ValueError", f"{call} should raise ValueError, got {kind or 'an answer'}"
 
 
-def drawn_lengths(rng, names: str, least: int = 1) -> dict[str, int]:
-    """A length of 2 to 4 for each letter; now and then one of 1, if ``least`` allows it."""
-    lengths = {letter: int(rng.integers(2, 5)) for letter in dict.fromkeys(names)}
-    if lengths and least == 1 and rng.random() < 0.3:
-        lengths[names[int(rng.integers(len(names)))]] = 1
-    return lengths
-
-
 # Plans.
-
-
-class Case(NamedTuple):
-    """An einsum to plan: its subscripts, and a layout for each operand."""
-
-    subscripts: str
-    places: tuple[Place, ...]
-
-    @property
-    def names(self) -> list[str]:
-        return self.subscripts.split("->")[0].split(",")
-
-    @property
-    def output(self) -> str:
-        return self.subscripts.split("->")[1]
-
-    @property
-    def lengths(self) -> dict[str, int]:
-        pairs = zip("".join(self.names), itertools.chain(*(p.shape for p in self.places)))
-        return dict(pairs)
-
-    def __str__(self) -> str:
-        return f'einsum_plan("{self.subscripts}", [{", ".join(map(str, self.places))}])'
-
-
-RENAMED = "i->i ij->ij ij->ji ijk->kij ii->i iij->ji iji->ij ijij->ji iii->i ->"
-
-SUMS = "i-> ii-> ij->i ij->j iij->j ij-> iij-> ijk->ik ijk->kj ijk->j ijji->i ijk->"
-
-PRODUCTS = """
-    i,i->  i,i->i  i,j->ij  i,j->ji  ,i->i  i,->i  ij,j->i  i,ij->j  ij,i->ij  bi,bi->b
-    ij,jk->ik  ij,kj->ik  ji,jk->ki  ii,i->  ii,ij->j  iij,jk->ki
-    bij,bjk->bik  ibj,kjb->kbi  bij,jbk->ikb
-"""
-
-OWN_LETTERS = "ijk,kl->li ij,jk->i ij,k->i i,j-> ij,kl->il ijk,jl->i bij,bj->b"
-
-GROUPS = """
-    ij,ij->  ij,ji->  ij,ij->ij  ij,ji->ji  ij,kl->ikjl  ijk,jkl->il  ijk,kjl->li  iij,jkk->ik
-    nchw,oc->nohw  bhid,bhjd->bhij  bihd,bjhd->bhij  bhij,bjhd->bihd  ijab,abkl->ijkl
-"""
-
-
-def any_cases(rng, subscripts: str, least: int = 1) -> list[Case]:
-    """A case for each word, its operands anywhere in memory; lengths from ``least`` to 4."""
-    cases = []
-    for each in subscripts.split():
-        names = each.split("->")[0].split(",")
-        lengths = drawn_lengths(rng, "".join(names), least)
-        places = [anywhere(rng, [lengths[letter] for letter in letters]) for letters in names]
-        cases.append(Case(each, tuple(places)))
-    return cases
-
-
-def multiply_adds(case: Case) -> int:
-    """What the handout allows: own letters are summed first, then one product of what is left."""
-    letters = [set(names) for names in case.names]
-    size = partial(_size, case.lengths)
-    if len(letters) == 1:
-        return 0 if letters[0] <= set(case.output) else size(letters[0])
-    kept = [letters[i] & (letters[1 - i] | set(case.output)) for i in range(2)]
-    sums = sum(size(letters[i]) for i in range(2) if letters[i] != kept[i])
-    return sums + size(kept[0] | kept[1])
-
-
-def _size(lengths: dict[str, int], letters: set[str]) -> int:
-    return math.prod(lengths[letter] for letter in letters)
-
-
-class Machine:
-    """Buffers, and what the steps of a plan do to them."""
-
-    def __init__(self, case: Case, rng: np.random.Generator) -> None:
-        self.buffers: dict[str | int, Array] = {"one": np.ones(1)}
-        self.copied = self.multiply_adds = self.steps = 0
-        self.arrays = []
-        for name, place in zip("ab", case.places, strict=False):
-            memory = np.full(int(place.positions.max()) + 3, np.nan)
-            used = np.unique(place.positions)
-            memory[used] = rng.integers(1, 100, len(used)) * rng.choice([-1, 1], len(used))
-            self.buffers[name] = memory
-            self.arrays.append(numpys(place, memory))
-
-    def do(self, step: Any) -> None:
-        """One step; its result is the buffer of the step's number."""
-        name, *views = step if type(step) is list and step else [None]
-        name = name if type(name) is str else None
-        if name == "copy" and len(views) == 1:
-            made = self.read(views[0])
-            self.copied += made.size
-        elif name == "product" and len(views) == 2:
-            made = self.product(*map(self.read, views))
-        else:
-            raise Wrong('a step is ("copy", view) or ("product", view, view)')
-        self.buffers[self.steps] = made.ravel()
-        self.steps += 1
-
-    def product(self, x: Array, y: Array) -> Array:
-        matched = x.ndim == y.ndim == 3 and x.shape[0] == y.shape[0] and x.shape[2] == y.shape[1]
-        if not matched:
-            want = "(batch, rows, inner) and (batch, inner, columns)"
-            raise Wrong(f"the shapes should be {want}, got {x.shape} and {y.shape}")
-        work = x.size * y.shape[2]
-        self.multiply_adds += work
-        if self.multiply_adds > LARGEST:
-            raise Wrong(f"its {work} multiply-adds are far more than are needed")
-        return x @ y
-
-    def read(self, view: Any) -> Array:
-        buffer, layout = view if type(view) is list and len(view) == 2 else (None, None)
-        if type(buffer) not in (str, int):
-            raise Wrong(f"a view is (buffer, layout), got {view!s:.60}")
-        if buffer not in self.buffers:
-            raise Wrong(f"there is no buffer {buffer!r:.20}: there are {list(self.buffers)}")
-        what = f"the view of {buffer!r}"
-        return elements(a_place(layout, what), self.buffers[buffer], what)
-
-
-def executed(student, case: Case, rng: np.random.Generator) -> Machine:
-    """The machine when the plan is done; Wrong if a step fails or the result is not einsum's."""
-    reply = typed(student.run("plan_of", case.subscripts, [p.plain for p in case.places]), list)
-    if len(reply) != 2 or type(reply[0]) is not list:
-        raise Wrong(f"a plan is (steps, result), got {reply!s:.80}")
-    machine = Machine(case, rng)
-    for place, step in enumerate(reply[0][:20]):
-        try:
-            machine.do(step)
-        except Wrong as wrong:
-            raise Wrong(f"step {place}: {wrong}") from None
-    if len(reply[0]) > 20:
-        raise Wrong("the plan has more than 20 steps; four are enough for anything here")
-    try:
-        result = machine.read(reply[1])
-    except Wrong as wrong:
-        raise Wrong(f"the result: {wrong}") from None
-    want = np.einsum(case.subscripts, *machine.arrays)
-    close(result, want, rtol=0, what="the result")
-    return machine
-
-
-def share(student, rng, cases: Sequence[Case], judge: Callable[[Case, Machine], None]) -> Any:
-    """An equal part of the points for each plan that gives the result and passes the judge."""
-    faults = []
-    for case in cases:
-        try:
-            judge(case, executed(student, case, rng))
-        except (Wrong, AssertionError) as wrong:
-            faults.append(f"{case}: {wrong}")
-        except StudentError as error:
-            if error.reason != "error":  # not written, or out of time: all cases fare alike
-                raise
-            faults.append(f"{case}: {error}")
-    if not faults:
-        return None
-    right = len(cases) - len(faults)
-    return Score(right / len(cases), f"{faults[0]} (right plans: {right} of {len(cases)})")
-
-
-def no_wasted_multiply_adds(case: Case, machine: Machine) -> None:
-    want, got = multiply_adds(case), machine.multiply_adds
-    assert got <= want, f"expected at most {want} multiply-adds, the plan has {got}"
-
-
-def views_alone(case: Case, machine: Machine) -> None:
-    no_wasted_multiply_adds(case, machine)
-    assert machine.steps == 0, f"expected a view and no step, the plan has {machine.steps}"
-
-
-def as_few_copies_as_can_be(case: Case, machine: Machine) -> None:
-    no_wasted_multiply_adds(case, machine)
-    want, got = fewest_copies(case), machine.copied
-    some = f"at most {want} elements to be copied" if want else "no copy"
-    assert got <= want, f"expected {some}, the plan copies {got}"
-
-
-def fewest_copies(case: Case) -> int:
-    """The fewest elements of whole operands to copy, so that one product of views does the rest.
-
-    Tries all orders of all letters, and asks NumPy whether the result of a reshape is a view.
-    """
-    arrays = []
-    for names, place in zip(case.names, case.places, strict=True):
-        letters = "".join(dict.fromkeys(names))
-        arrays.append((letters, np.einsum(f"{names}->{letters}", numbered(place)[1])))
-    sizes = [x.size for _, x in arrays]
-    return min(
-        sum(itertools.compress(sizes, copied))
-        for copied in itertools.product([False, True], repeat=len(arrays))
-        if arranged(case, arrays, copied)
-    )
-
-
-def arranged(case: Case, arrays: list[tuple[str, Array]], copied: Sequence[bool]) -> bool:
-    """Whether each array that is not copied has the view that a product needs."""
-    first, second = (set(letters) for letters, _ in [*arrays, ("", None)][:2])
-    inner = [letter for letter in case.lengths if letter not in case.output]
-    for batch in batches(first, second, case.output):
-        rows, columns = (
-            [x for x in case.output if x in own - set(batch)] for own in (first, second)
-        )
-        for one, two in itertools.product(*map(itertools.permutations, (batch, inner))):
-            ways = (
-                [(one, order, two) for order in itertools.permutations(rows)],
-                [(one, two, order) for order in itertools.permutations(columns)],
-            )
-            if all(
-                fresh or any(is_view(case, letters, x, groups) for groups in those)
-                for fresh, (letters, x), those in zip(copied, arrays, ways, strict=False)
-            ):
-                return True
-    return False
-
-
-def batches(first: set[str], second: set[str], output: str) -> Iterator[tuple[str, ...]]:
-    """The letters that both have, or if there are none, any of one operand alone.
-
-    Beside a letter that both have, one at which the other operand stands still is never one axis.
-    """
-    shared = first & second & set(output)
-    if shared:
-        yield tuple(shared)
-        return
-    for own in (first, second):
-        letters = own & set(output)
-        for count in range(len(letters) + 1):
-            yield from itertools.combinations(sorted(letters), count)
-
-
-def is_view(case: Case, own: str, x: Array, groups: Sequence[Sequence[str]]) -> bool:
-    """Whether NumPy makes each group one axis without a copy; letters it has not are repeated."""
-    flat = [letter for group in groups for letter in group]
-    missing = [letter for letter in flat if letter not in own]
-    wide = np.broadcast_to(x, [*(case.lengths[letter] for letter in missing), *x.shape])
-    y = wide.transpose([[*missing, *own].index(letter) for letter in flat])
-    shape = [_size(case.lengths, set(group)) for group in groups]
-    return np.may_share_memory(y.reshape(shape), x)
 
 
 # einsum of one array.
@@ -706,63 +339,6 @@ def merges(student, rng):
 
 
 # Copies.
-
-
-def in_memory(rng, ways: str) -> list[Case]:
-    """A case for each line: subscripts, and for each operand the order of its letters in memory.
-
-    At a capital letter there is a gap. A third word says which operand has more elements.
-    """
-    cases = []
-    for subscripts, orders, *more in map(str.split, ways.strip().splitlines()):
-        names = subscripts.split("->")[0].split(",")
-        lengths = drawn_lengths(rng, "".join(names), least=2)
-        while more and more[0] != bigger(lengths, *names):
-            lengths = drawn_lengths(rng, "".join(names), least=2)
-        places = []
-        for letters, text in zip(names, orders.split(","), strict=True):
-            order = [letters.index(letter) for letter in text.lower()]
-            gaps = [letters.index(letter.lower()) for letter in text if letter.isupper()]
-            places.append(a_layout(rng, [lengths[letter] for letter in letters], order, gaps))
-        cases.append(Case(subscripts, tuple(places)))
-    return cases
-
-
-def bigger(lengths: dict[str, int], first: str, second: str) -> str:
-    a, b = (_size(lengths, set(names)) for names in (first, second))
-    return "a" if a > b else "b" if b > a else "neither"
-
-
-NO_COPY = """
-    ij->j               IJ
-    ijk->j              jki
-    ijk->ik             IJK
-    ij,jk->ik           jI,kJ
-    bij,bjk->bik        jIB,bJK
-    bij,bjk->bki        Bij,kBj
-    ij,ij->             ji,ji
-    ijk,jkl->il         ikj,kjl
-    bhid,bhjd->bhij     bhid,bhjd
-    bhid,bhjd->bhij     hbdI,hbdj
-    ihj,jk->ihk         IhJ,jk
-    nchw,oc->nohw       nchw,oc
-    ij,jkl->ikl         ij,jKl
-    ij,kl->ikjl         ji,Lk
-"""
-
-FEW_COPIES = """
-    ijk->j              ijk
-    ij,ij->ij           Ij,ij
-    ij,ij->ij           ij,ji
-    ijk,jkl->il         jik,jkl         a
-    ijk,jkl->il         ijk,kjl         a
-    ijk,jkl->il         ijk,kjl         b
-    bhi,bhj->bhij       bhi,hbj         a
-    bhi,bhj->bhij       bhi,hbj         b
-    bhid,bhjd->bhij     bihd,bjhd
-    ihj,jkl->ihkl       IhJ,jKl         a
-    ihj,jkl->ihkl       IhJ,jKl         b
-"""
 
 
 @of_copies(

@@ -14,8 +14,9 @@ from autograder.lab import PACKAGE_ROOT, load_lab
 from autograder.starter import answer_source
 
 LAB = load_lab(PACKAGE_ROOT / "labs" / "tensor")
-CHECKS = load_checks(LAB)[0].body.__globals__
-Case, Machine, Place = (CHECKS[name] for name in ("Case", "Machine", "Place"))
+load_checks(LAB)
+plans, copies = (sys.modules[f"_lab_tensor.{judge}"] for judge in ("plans", "copies"))
+Case, Machine, Place = plans.Case, plans.Machine, plans.Place
 HANDOUT = (LAB.folder / "handout.md").read_text(encoding="utf-8")
 ROWS = Place((2, 3), (3, 1))
 
@@ -104,7 +105,7 @@ def test_the_budget_of_multiply_adds_is_that_of_the_handout(subscripts, lengths,
     named = dict(zip(sorted(set(re.findall(r"\w", subscripts))), lengths, strict=True))
     shapes = [[named[x] for x in names] for names in subscripts.split("->")[0].split(",")]
     places = tuple(Place(tuple(shape), (1,) * len(shape)) for shape in shapes)
-    assert CHECKS["multiply_adds"](Case(subscripts, places)) == budget
+    assert plans.multiply_adds(Case(subscripts, places)) == budget
 
 
 def has_a_view(axes, groups):
@@ -162,15 +163,15 @@ def cheapest(operands, output):
 
 def test_no_arrangement_at_all_copies_less():
     rng = np.random.default_rng(0)
-    few = CHECKS["NO_COPY"], CHECKS["FEW_COPIES"]
-    cases = [case for ways in few for case in CHECKS["in_memory"](rng, ways)]
+    few = plans.NO_COPY, plans.FEW_COPIES
+    cases = [case for ways in few for case in plans.in_memory(rng, ways)]
     for case in cases:
         if len(case.places) == 2:
             operands = []
             for names, place in zip(case.names, case.places, strict=True):
                 axes = zip(place.shape, place.strides, strict=True)
                 operands.append(dict(zip(names, axes, strict=True)))
-            assert CHECKS["fewest_copies"](case) == cheapest(operands, case.output), str(case)
+            assert copies.fewest_copies(case) == cheapest(operands, case.output), str(case)
 
 
 def test_the_plans_in_the_handout_do_what_it_says(answer):
