@@ -10,6 +10,7 @@ import numpy as np
 from autograder import Wrong, typed
 
 from .disk import ARGUMENTS, LARGEST, Disk, Files, overlaid
+from .replies import tuples
 
 Snapshot = tuple[int, bytes]
 
@@ -56,19 +57,12 @@ class Crash(NamedTuple):
 def operations(student, disk: Disk, snapshot: Snapshot) -> list[list[Any]]:
     """The student's operations, each of a form that the disk knows."""
     what = f"save of step {snapshot[0]}"
-    log = typed(
-        student.call("save_snapshot", disk.files(), *snapshot),
-        list[list],
-        f"{what}: what it returns",
-    )
+    log = tuples(student.call("save_snapshot", disk.files(), *snapshot), f"{what}: what it returns")
     assert len(log) <= 1000, f"{what}: expected at most 1,000 operations, got {len(log):,}"
     for place, operation in enumerate(log):
         verb, rest = (operation[0], operation[1:]) if operation else ("", [])
         here = f"{what}: operation {place}"
-        if type(verb) is not str or [type(one) for one in rest] != ARGUMENTS.get(verb, [None]):
-            raise Wrong(
-                f"{here} is none of those in the handout, with the arguments that they have"
-            )
+        in_form(verb, rest, here)
         for name in (one for one in rest if type(one) is str):
             if not (name.startswith("snapshot") and name.isascii() and len(name) <= 80):
                 raise Wrong(
@@ -77,6 +71,18 @@ def operations(student, disk: Disk, snapshot: Snapshot) -> list[list[Any]]:
         if verb == "write" and not (rest[1] >= 0 and rest[1] + len(rest[2]) <= LARGEST):
             raise Wrong(f"{here}: a write should end within the first {LARGEST:,} bytes")
     return log
+
+
+def in_form(verb: Any, rest: list[Any], here: str) -> None:
+    if type(verb) is not str or verb not in ARGUMENTS:
+        came = f"{verb!a:.60}" if type(verb) is str else f"a {type(verb).__name__}"
+        raise Wrong(f"{here} should begin with one of {', '.join(ARGUMENTS)}, got {came}")
+    came, kinds = (
+        [kind.__name__ for kind in found] for found in (map(type, rest), ARGUMENTS[verb])
+    )
+    if came != kinds:
+        wanted = ", ".join(kinds) or "nothing"
+        raise Wrong(f"{here}: {verb} takes {wanted}, got {', '.join(came) or 'nothing'}")
 
 
 def told(log: list[list[Any]], crash: str) -> str:
@@ -98,10 +104,7 @@ def performed(
         coming = log[done] if done < len(log) else None
         allowed = {snapshot} if coming is None else {before, snapshot}
         first = f"save of step {snapshot[0]}, step {before[0] if before else 'none'} before it\n"
-        nothing_new = (
-            done == 0 and log and cut is not killed_anywhere
-        )  # since the save before ended
-        for files, how in [] if nothing_new else cut(disk, coming):
+        for files, how in cut(disk, coming):
             yield Crash(files, allowed, first + told(log[:done], how))
         if coming is not None:
             try:
@@ -136,17 +139,16 @@ def at_the_end(disk: Disk, coming: Any) -> list[Any]:
     return [(disk.files(), "all done, no crash")] if coming is None else []
 
 
-def killed_anywhere(disk: Disk, coming: Any) -> Iterator[Any]:
+def killed_anywhere(disk: Disk, coming: Any, every: int = 1) -> Iterator[Any]:
+    """Between two operations, or in one: after each byte that it writes, or only some of them."""
     yield disk.files(), "killed"
     if coming is not None and coming[0] == "write":
         _, name, offset, data = coming
         files = disk.files()
-        for end in range(1, len(data)):
+        for end in range(1, len(data), every):
             part = overlaid(files.get(name, b""), offset, data[:end])
-            yield (
-                files | {name: part},
-                f"killed in the next write, after {end} of {len(data)} bytes",
-            )
+            how = f"killed in the next write, after {end} of {len(data)} bytes"
+            yield files | {name: part}, how
 
 
 def power_cut(rng, disk: Disk, coming: Any) -> Iterator[Any]:
@@ -171,13 +173,6 @@ def damages(rng, files: Files) -> Iterator[tuple[str, str, Files]]:
             )
 
 
-def weighed(spaces: list[int], disk: Disk, coming: Any) -> Iterator[Any]:
-    files = disk.files()
-    spaces.append(sum(len(data) for name, data in files.items() if name.startswith("snapshot")))
-    if coming is None:
-        yield files, "all done, no crash"
-
-
 def packed_by(student, snapshot: Snapshot) -> bytes:
     return typed(student.call("pack_snapshot", *snapshot), bytes, "what pack_snapshot returns")
 
@@ -186,3 +181,9 @@ def unpacked_by(student, pieces: list[bytes]) -> list[Any]:
     answers = typed(student.run("unpacked", pieces), list, "the answers")
     assert len(answers) == len(pieces), f"expected {len(pieces)} answers, got {len(answers)}"
     return answers
+
+
+def other_files(student, rng) -> Files:
+    """Files of somebody else. One is a whole snapshot, of a step far ahead."""
+    theirs = packed_by(student, drawn_snapshot(rng, 2**62, 50))
+    return {"log.txt": b"step 8: loss 2.3", "data-snapshot": theirs}

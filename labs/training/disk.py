@@ -109,7 +109,8 @@ class Disk:
     def _number(self, name: str) -> int:
         if name not in self.names:
             raise Wrong(
-                f"there is no {name}; the folder holds {', '.join(self.names) or 'nothing'}"
+                f"there is no {name} then; the folder holds {', '.join(self.names) or 'nothing'}. "
+                f"A name is there from its first write on, until it is renamed or unlinked"
             )
         return self.names[name]
 

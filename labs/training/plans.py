@@ -9,6 +9,8 @@ import numpy as np
 
 from autograder import Score, StudentError, Wrong, typed
 
+from .replies import shown, tuples
+
 
 class Training:
     """A state of blocks that steps overwrite, a disk, and some memory for copies."""
@@ -76,7 +78,7 @@ def case_text(blocks: int, overwrites: list[list[int]], speed: int, memory: int)
 def executed(student, case: Case) -> Training:
     """Run the student's plan; what it did is in the training that is returned."""
     what, training = case_text(*case), Training(*case)
-    plan = typed(student.call("snapshot_plan", *case), list[list], f"{what}: the plan")
+    plan = tuples(student.call("snapshot_plan", *case), f"{what}: the plan")
     assert len(plan) <= 5000, f"{what}: expected at most 5,000 actions, got {len(plan):,}"
     for place, action in enumerate(plan):
         try:
@@ -91,26 +93,35 @@ def executed(student, case: Case) -> Training:
 
 
 def cases(rng) -> list[Case]:
-    """From one block to some thirty; dense steps that overwrite everything, and sparse ones."""
+    """From one block to some twenty; memory is less than wanted in more than half of them."""
     found: list[Case] = [
         (1, [], 1, 0),
         (1, [[0]], 1, 0),
-        (3, [[0, 1, 2]], 1, 2),
+        (2, [[0, 1]], 1, 0),
+        (3, [[0, 1, 2]], 1, 1),
         (3, [[2], [1]], 1, 0),
         (3, [[], [1, 2]], 1, 0),
     ]
     for kind in range(24):
-        blocks, speed = int(rng.integers(4, 25)), int(rng.integers(1, 4))
         share = (0.1, 0.5, 0.4, 0.4, 0.2, 0.6, 1.0, 1.0)[kind % 8]
-        touched = [np.flatnonzero(rng.random(blocks) < share) for _ in range(rng.integers(1, 9))]
-        overwrites = [rng.permutation(each).tolist() for each in touched]
-        if kind % 2:  # a calm before, in which most of those blocks could be written
-            calm = len(overwrites[0]) // speed - int(rng.integers(1, 3))
-            overwrites = [[] for _ in range(calm)] + overwrites
+        blocks, overwrites, speed = drawn_state(rng, share, calm=kind % 2 == 1)
         most = needed(overwrites, speed)
-        memory = most if kind % 2 else int(rng.integers(0, most + 3))
+        short = kind % 8 in (0, 1, 2, 4, 6)
+        memory = int(rng.integers(0, most)) if short else most + 2 * (kind % 8 == 5)
         found.append((blocks, overwrites, speed, memory))
     return sorted(found, key=lambda case: (case[0], len(case[1])))
+
+
+def drawn_state(rng, share: float, calm: bool) -> tuple[int, list[list[int]], int]:
+    """Blocks, overwrites and speed, for which some memory is needed; of each block a share."""
+    blocks, speed = int(rng.integers(4, 25)), int(rng.integers(1, 4))
+    touched = [np.flatnonzero(rng.random(blocks) < share) for _ in range(rng.integers(1, 9))]
+    overwrites = [rng.permutation(each).tolist() for each in touched]
+    if calm:  # steps before, in which most of those blocks could be written
+        quiet = len(overwrites[0]) // speed - int(rng.integers(1, 3))
+        overwrites = [[] for _ in range(quiet)] + overwrites
+    found = blocks, overwrites, speed
+    return found if needed(overwrites, speed) else drawn_state(rng, share, calm)
 
 
 def due(overwrites: list[list[int]]) -> np.ndarray:
@@ -129,6 +140,23 @@ def fewest_waits(overwrites: list[list[int]], speed: int, memory: int) -> int:
     """Periods that must have passed before each step, so that what is due then fits in memory."""
     late = due(overwrites)
     return max(0, int((-((memory - late) // speed) - np.arange(1, len(late) + 1)).max()))
+
+
+def same_memory(got: Any, blocks: int, overwrites: list[list[int]], speed: int) -> None:
+    """What snapshot_memory has given is the least memory."""
+    steps = overwrites if len(overwrites) < 20 else f"({len(overwrites):,} steps)"
+    what = f"snapshot_memory({blocks}, {steps}, {speed})"
+    want = needed(overwrites, speed)
+    got = typed(got, int, what)
+    assert got == want, f"{what}: expected {want}, got {shown(got)}"
+
+
+def long_training(rng) -> tuple[int, Any]:
+    """So many blocks, and the ten of them that each step overwrites: thousands of steps, in which
+    nothing can be done anew for all steps before."""
+    blocks, steps = 20011, 8000  # a prime, so that no step overwrites a block twice
+    start, stride = rng.integers(1, blocks, (2, steps, 1))
+    return blocks, (start + stride * np.arange(10)) % blocks
 
 
 def share(student, rng, fault_of: Callable[[Training, Case], str]) -> Score | None:

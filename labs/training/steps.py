@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder import close, typed
+from autograder import Wrong, close, typed
+
+from .replies import came_of, number, shown
 
 Array = np.ndarray
 
@@ -42,14 +44,14 @@ def closed_form(g: Array, betas: list[float], eps: float) -> tuple[Array, Array,
 
 
 def same_scales(student, start: tuple[float, int], overflows, rule, want) -> None:
-    replies = typed(student.run("scales", *start, overflows, list(rule)), list[list], "the replies")
-    assert len(replies) == len(want), f"expected {len(want)} replies, got {len(replies)}"
+    replies = typed(student.run("scales", *start, overflows, list(rule)), list, "the replies")
     before = start
-    for reply, overflowed, wanted in zip(replies, overflows, want, strict=True):
+    for reply, overflowed, wanted in zip(replies, overflows, want, strict=False):
         call = f"next_scale({before[0]:g}, {before[1]}, {overflowed}, {', '.join(map(str, rule))})"
-        assert len(reply) == 2, f"{call}: expected two numbers, got {len(reply)}"
+        if type(reply) is not list or len(reply) != 2:
+            raise Wrong(f"{call}: expected a pair (scale, good_steps), got {came_of(reply)}")
         good = typed(reply[1], int, f"{call}: good_steps")
-        close(reply[0], wanted[0], rtol=1e-12, what=f"{call}: the scale")
-        assert good.bit_length() < 64, f"{call}: good_steps has too many digits"
-        assert good == wanted[1], f"{call}: expected good_steps={wanted[1]}, got {good}"
+        close(number(reply[0], f"{call}: the scale"), wanted[0], rtol=1e-12, what=f"{call}: scale")
+        assert good == wanted[1], f"{call}: expected good_steps={wanted[1]}, got {shown(good)}"
         before = wanted
+    assert len(replies) == len(want), f"expected {len(want)} replies, got {len(replies)}"

@@ -30,13 +30,16 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
                 log.append(("unlink", name))
             else:
                 whole[name] = content[0]
-    log += [
+    old = sorted(whole, key=lambda name: whole[name], reverse=True)
+    return [
+        *log,
+        *(("unlink", name) for name in old[2:]),
         ("write", "snapshot.part", 0, pack_snapshot(step, state)),
         ("fsync", "snapshot.part"),
         ("rename", "snapshot.part", f"snapshot-{step:020}"),
         ("fsync_dir",),
+        *(("unlink", name) for name in old[1:2]),
     ]
-    return log + [("unlink", name) for name in sorted(whole, key=lambda name: whole[name])[:-1]]
 
 
 def newest_snapshot(files: dict[str, bytes]) -> tuple[int, bytes] | None:
