@@ -52,7 +52,7 @@ of_plan = partial(check, task="plan", section=f"{CHAPTER}#a-file-that-is-whole-o
     points=5,
     title="changes p, m and v in place, and g not at all",
     hint="p = p - ... makes a new array that nobody outside sees; p -= ... and p[...] = ... write "
-    "into the one you were given. As long as this fails, the three checks below fail as well.",
+    "into the one you were given. As long as this fails, the checks below may fail with it.",
 )
 def works_in_place(student, rng):
     p, g, m = rng.standard_normal((3, 5)).astype(np.float32)
@@ -328,7 +328,8 @@ def survives_damage(student, rng):
     points=5,
     title="costs two syncs, the snapshot's own bytes, and no more space than needed",
     hint="If syncs are too many: which of them could be left out? If it is space: who removes the "
-    "third snapshot, what a killed save left behind, and when?",
+    "third snapshot, what a killed save left behind, and when? If it raised: which names can begin "
+    "with 'snapshot'?",
 )
 def costs_little(student, rng):
     faults = excess(student, rng)
@@ -352,8 +353,8 @@ def holds_the_state_of_one_moment(student, rng):
 @of_plan(
     points=6,
     title="no wait more than needed, and no idle disk",
-    hint="In which order must blocks be written, so that few are still in memory's way when a step "
-    "comes? Before the first step, the disk has time for some already.",
+    hint="If a plan is allowed, but slow: in which order must blocks be written, so that few are "
+    "left when a step comes for them? Before the first step, the disk has time for some already.",
 )
 def waits_no_more_than_needed(student, rng):
     def fault(training: Training, case: Case) -> str:

@@ -86,7 +86,7 @@ def executed(student, case: Case) -> Training:
         except Wrong as wrong:
             before = " ".join("-".join(map(str, done)) for done in plan[max(0, place - 8) : place])
             began = f"after {'... ' if place > 8 else ''}{before or 'nothing'}"
-            raise Wrong(f"{what}\n{began}\nplan[{place}], {action!a:.60}: {wrong}") from None
+            raise Wrong(f"{what}\n{began}\nplan[{place}], {tuple(action)!a:.60}: {wrong}") from None
     if training.left:
         raise Wrong(f"{what}\nthe plan ends, and blocks {listed(training.left)} are not written")
     return training

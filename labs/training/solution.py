@@ -52,7 +52,7 @@ def save_snapshot(files: dict[str, bytes], step: int, state: bytes) -> list[Oper
     files: what the folder holds now, contents by name, with what earlier calls and crashes have
         left; all of it is safe. Names of your files begin with "snapshot"; you leave all others
         alone.
-    step: larger than that of every whole snapshot in files.
+    step: larger than any that was saved before, whole or not.
 
     Once the last operation is done, the snapshot survives a kill and a power cut. Before that, what
     is left yields this snapshot or the one that ``newest_snapshot(files)`` finds. When done, the
@@ -123,7 +123,7 @@ def snapshot_plan(
 def snapshot_memory(blocks: int, overwrites: list[list[int]], speed: int) -> int:
     """The least memory with which a plan needs no wait. Arguments as in ``snapshot_plan``.
 
-    There may be thousands of blocks and hundreds of steps.
+    There may be tens of thousands of blocks and thousands of steps.
     """
     due: set[int] = set()
     most = 0
