@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .places import numbered
+from .places import Place, numbered
 from .plans import Case, Machine, no_wasted_multiply_adds, size_of
 
 Array = np.ndarray
@@ -25,10 +25,7 @@ def fewest_copies(case: Case) -> int:
 
     Tries all orders of all letters, and asks NumPy whether the result of a reshape is a view.
     """
-    arrays = []
-    for names, place in zip(case.names, case.places, strict=True):
-        letters = "".join(dict.fromkeys(names))
-        arrays.append((letters, np.einsum(f"{names}->{letters}", numbered(place)[1])))
+    arrays = [without_ones(case, *operand) for operand in zip(case.names, case.places, strict=True)]
     sizes = [x.size for _, x in arrays]
     return min(
         sum(itertools.compress(sizes, copied))
@@ -37,10 +34,17 @@ def fewest_copies(case: Case) -> int:
     )
 
 
+def without_ones(case: Case, names: str, place: Place) -> tuple[str, Array]:
+    """The letters longer than 1, and the view with an axis for each; the others fit anywhere."""
+    letters = "".join(dict.fromkeys(names))
+    x = np.einsum(f"{names}->{letters}", numbered(place)[1]).squeeze()
+    return "".join(letter for letter in letters if case.lengths[letter] > 1), x
+
+
 def arranged(case: Case, arrays: list[tuple[str, Array]], copied: Sequence[bool]) -> bool:
     """Whether each array that is not copied has the view that a product needs."""
     first, second = (set(letters) for letters, _ in [*arrays, ("", None)][:2])
-    inner = [letter for letter in case.lengths if letter not in case.output]
+    inner = (first | second) - set(case.output)
     for batch in batches(first, second, case.output):
         rows, columns = (
             [x for x in case.output if x in own - set(batch)] for own in (first, second)
@@ -59,7 +63,7 @@ def arranged(case: Case, arrays: list[tuple[str, Array]], copied: Sequence[bool]
 
 
 def batches(first: set[str], second: set[str], output: str) -> Iterator[tuple[str, ...]]:
-    """The letters that both have, or if there are none, any of one operand alone.
+    """The letters that both have; if there are none, the batch is idle: any of one operand alone.
 
     Beside a letter that both have, one at which the other operand stands still is never one axis.
     """

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from autograder import Wrong, close, typed
+from autograder import StudentError, Wrong, close, typed
 
 LARGEST = 100_000  # elements of a view; the largest that is needed has some thousands
 
@@ -47,21 +47,44 @@ def a_place(reply: Any, what: str) -> Place:
     """A layout in a reply, with numbers that can be computed with."""
     parts = typed(reply, list, what)
     if len(parts) != 3 or not all(type(part) is list for part in parts[:2]):
-        raise Wrong(f"{what} should be a Layout, got {reply!s:.60}")
+        raise Wrong(f"{what} should be a Layout, got {shown(reply)}")
     shape, strides = (whole(part, f"{what}: lengths and strides") for part in parts[:2])
     (offset,) = whole(parts[2:], f"the offset of {what}")
     if len(shape) != len(strides) or min(shape, default=0) < 0:
-        raise Wrong(f"{what} should have a stride for each length, got {shape} and {strides}")
+        raise Wrong(f"{what} should have a stride for each length, got {shown([shape, strides])}")
     if len(shape) > 16 or math.prod(max(n, 1) for n in shape) > LARGEST:
         raise Wrong(f"{what} should be smaller, got shape {tuple(shape)!s:.60}")
     return Place(tuple(shape), tuple(strides), offset)
 
 
 def whole(reply: Any, what: str) -> list[int]:
-    numbers = typed(reply, list[int], what)
-    if any(number.bit_length() > 40 for number in numbers):
+    if type(reply) is not list or any(type(number) is not int for number in reply):
+        raise Wrong(f"{what} should be whole numbers, got {shown(reply)}")
+    if any(number.bit_length() > 40 for number in reply):
         raise Wrong(f"{what} should be smaller numbers")
-    return numbers
+    return reply
+
+
+def shown(reply: Any) -> str:
+    """A reply in few words, with the tuples that have crossed as lists."""
+    text = repr(_tuples(reply))
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _tuples(reply: Any) -> Any:
+    if isinstance(reply, dict):
+        return {key: _tuples(each) for key, each in reply.items()}
+    return tuple(map(_tuples, reply)) if isinstance(reply, list) else reply
+
+
+def answer(student, call: str, probe: str, *arguments: Any) -> Any:
+    """What the probe returns; an error says in which call it was raised."""
+    try:
+        return student.run(probe, *arguments)
+    except StudentError as error:
+        if error.reason == "missing":  # not written yet, whatever the call
+            raise
+        raise StudentError(error.reason, f"{call}: {error}") from None
 
 
 def elements(place: Place, memory: Array, what: str) -> Array:
@@ -161,7 +184,7 @@ def joined(shape: tuple[int, ...], operands: list[tuple[int, ...]]) -> list[int]
 def a_run(run: Any, count: int, call: str) -> tuple[int, list[int]]:
     length, steps = run if type(run) is list and len(run) == 2 else (None, None)
     if type(length) is not int or type(steps) is not list or len(steps) != count:
-        raise Wrong(f"{call}: a run is a length and a tuple of {count} strides, got {run!s:.60}")
+        raise Wrong(f"{call}: a run is a length and a tuple of {count} strides, got {shown(run)}")
     (length,) = whole([length], call)
     if not 1 < length <= LARGEST:
         raise Wrong(f"{call}: a run should have a length above 1, got {length}")

@@ -10,9 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograder import Score, StudentError, Wrong, close, typed
+from autograder import Score, StudentError, Wrong, close
 
-from .places import LARGEST, Place, a_layout, a_place, anywhere, drawn_lengths, elements, numpys
+from .places import (
+    LARGEST,
+    Place,
+    a_layout,
+    a_place,
+    answer,
+    anywhere,
+    drawn_lengths,
+    elements,
+    numpys,
+    shown,
+)
 
 Array = np.ndarray
 
@@ -108,7 +119,7 @@ class Machine:
     def read(self, view: Any) -> Array:
         buffer, layout = view if type(view) is list and len(view) == 2 else (None, None)
         if type(buffer) not in (str, int):
-            raise Wrong(f"a view is (buffer, layout), got {view!s:.60}")
+            raise Wrong(f"a view is (buffer, layout), got {shown(view)}")
         if buffer not in self.buffers:
             raise Wrong(f"there is no buffer {buffer!r:.20}: there are {list(self.buffers)}")
         what = f"the view of {buffer!r}"
@@ -117,9 +128,9 @@ class Machine:
 
 def executed(student, case: Case, rng: np.random.Generator) -> Machine:
     """The machine when the plan is done; Wrong if a step fails or the result is not einsum's."""
-    reply = typed(student.run("plan_of", case.subscripts, [p.plain for p in case.places]), list)
-    if len(reply) != 2 or type(reply[0]) is not list:
-        raise Wrong(f"a plan is (steps, result), got {reply!s:.80}")
+    reply = answer(student, str(case), "plan_of", case.subscripts, [p.plain for p in case.places])
+    if type(reply) is not list or len(reply) != 2 or type(reply[0]) is not list:
+        raise Wrong(f"a plan is (steps, result), got {shown(reply)}")
     machine = Machine(case, rng)
     for place, step in enumerate(reply[0][:20]):
         try:
@@ -137,6 +148,14 @@ def executed(student, case: Case, rng: np.random.Generator) -> Machine:
     return machine
 
 
+def how_planned(student, text: str) -> tuple[str, str]:
+    """The call for subscripts and shapes, such as "ij,j->i 23,3"; the kind of error it raises."""
+    subscripts, shapes = text.split()
+    places = [Place(tuple(map(int, each)), (1,) * len(each)) for each in shapes.split(",")]
+    kind, _ = student.run_raises("plan_of", subscripts, [place.plain for place in places])
+    return f'einsum_plan("{subscripts}", [{", ".join(map(str, places))}])', kind
+
+
 def share(student, rng, cases: Sequence[Case], judge: Callable[[Case, Machine], None]) -> Any:
     """An equal part of the points for each plan that gives the result and passes the judge."""
     faults = []
@@ -148,7 +167,7 @@ def share(student, rng, cases: Sequence[Case], judge: Callable[[Case, Machine], 
         except StudentError as error:
             if error.reason != "error":  # not written, or out of time: all cases fare alike
                 raise
-            faults.append(f"{case}: {error}")
+            faults.append(str(error))
     if not faults:
         return None
     right = len(cases) - len(faults)
@@ -168,21 +187,35 @@ def views_alone(case: Case, machine: Machine) -> None:
 def in_memory(rng, ways: str) -> list[Case]:
     """A case for each line: subscripts, and for each operand the order of its letters in memory.
 
-    At a capital letter there is a gap. A third word says which operand has more elements.
+    At a capital letter there is a gap. More words give lengths, or the operand with more elements.
     """
     cases = []
     for subscripts, orders, *more in map(str.split, ways.strip().splitlines()):
         names = subscripts.split("->")[0].split(",")
-        lengths = drawn_lengths(rng, "".join(names), least=2)
-        while more and more[0] != bigger(lengths, *names):
-            lengths = drawn_lengths(rng, "".join(names), least=2)
+        lengths = lengths_where(rng, names, more)
         places = []
         for letters, text in zip(names, orders.split(","), strict=True):
-            order = [letters.index(letter) for letter in text.lower()]
-            gaps = [letters.index(letter.lower()) for letter in text if letter.isupper()]
+            order = axes_of(letters, text.lower())
+            gaps = [axis for axis, each in zip(order, text, strict=True) if each.isupper()]
             places.append(a_layout(rng, [lengths[letter] for letter in letters], order, gaps))
         cases.append(Case(subscripts, tuple(places)))
     return cases
+
+
+def lengths_where(rng, names: list[str], conditions: list[str]) -> dict[str, int]:
+    """Lengths of 2 to 4, or as given, "b=1"; "a" if the first is to have more elements."""
+    given = {each[0]: int(each[2:]) for each in conditions if "=" in each}
+    larger = [each for each in conditions if "=" not in each]
+    while True:
+        lengths = drawn_lengths(rng, "".join(names), least=2) | given
+        if not larger or larger == [bigger(lengths, *names)]:
+            return lengths
+
+
+def axes_of(letters: str, order: str) -> list[int]:
+    """The axes in the order of their letters; if a letter has several, from the left."""
+    axes = {x: iter([axis for axis, each in enumerate(letters) if each == x]) for x in letters}
+    return [next(axes[letter]) for letter in order]
 
 
 def bigger(lengths: dict[str, int], first: str, second: str) -> str:
@@ -200,6 +233,10 @@ PRODUCTS = """
     bij,bjk->bik  ibj,kjb->kbi  bij,jbk->ikb
 """
 
+MEANINGLESS = """
+    ij,jk->ik 23,45  ij,jk->ik 21,34  ij,j->i 23,2  ii->i 23  i->ij 2  i->ii 2  i,j->ijk 2,3
+"""
+
 OWN_LETTERS = "ijk,kl->li ij,jk->i ij,k->i i,j-> ij,kl->il ijk,jl->i bij,bj->b"
 
 GROUPS = """
@@ -210,17 +247,25 @@ GROUPS = """
 NO_COPY = """
     ij->j               IJ
     ijk->j              jki
+    ijkl->l             jkil
     ijk->ik             IJK
     ij,jk->ik           jI,kJ
     bij,bjk->bik        jIB,bJK
     bij,bjk->bki        Bij,kBj
+    bij,bjklm->biklm    bij,bjlmk
+    bijkl,bl->bijk      bjkil,bl
+    abci,abcj->abcij    bcai,bcaj
     ij,ij->             ji,ji
     ijk,jkl->il         ikj,kjl
     bhid,bhjd->bhij     bhid,bhjd
     bhid,bhjd->bhij     hbdI,hbdj
+    bhi,bhj->bhij       Bhi,bhj         b=1
     ihj,jk->ihk         IhJ,jk
     nchw,oc->nohw       nchw,oc
     ij,jkl->ikl         ij,jKl
+    bihj,bjk->bihk      bIhJ,bjk        b=1
+    ijkl,lm->ijkm       Jikl,lm
+    ij,bjkl->bikl       ij,kbjl
     ij,kl->ikjl         ji,Lk
 """
 
@@ -231,6 +276,7 @@ FEW_COPIES = """
     ijk,jkl->il         jik,jkl         a
     ijk,jkl->il         ijk,kjl         a
     ijk,jkl->il         ijk,kjl         b
+    iijk,jkl->il        iijk,kjl        i=2 l=3
     bhi,bhj->bhij       bhi,hbj         a
     bhi,bhj->bhij       bhi,hbj         b
     bhid,bhjd->bhij     bihd,bjhd

@@ -187,11 +187,12 @@ def _solution_groups(a: _solution_Operand, b: _solution_Operand, output: str) ->
     columns = [letter for letter in output if letter not in a.axes]
     inner = [letter for letter in {**a.axes, **b.axes} if letter not in output]
     yield shared, rows, inner, columns
-    for letters in [] if shared else (rows, columns):  # a batch in which the other stands still
+    idle = all(a.axes[letter][0] == 1 for letter in shared)
+    for letters in (rows, columns) if idle else ():  # lent to a batch in which the other stands
         for count in range(1, len(letters)):
-            for batch in itertools.combinations(letters, count):
-                left = [[x for x in group if x not in batch] for group in (rows, columns)]
-                yield batch, left[0], inner, left[1]
+            for lent in itertools.combinations(letters, count):
+                left = [[x for x in group if x not in lent] for group in (rows, columns)]
+                yield [*shared, *lent], left[0], inner, left[1]
 
 
 def _solution_order(

@@ -134,11 +134,11 @@ def _multiply(steps, buffers, axes, offsets, output):
 
 def _batches(axes, output):
     shared = {x for x in output if all(x in own for own in axes)}
-    if shared:
+    if any(axes[0][x][0] > 1 for x in shared):
         return [shared]
     alone = [[x for x in output if x in own] for own in axes]
     return [
-        set(some)
+        shared | set(some)
         for letters in alone
         for n in range(len(letters) + 1)
         for some in itertools.combinations(letters, n)

@@ -1,4 +1,4 @@
-# loses: adds_strides, renames, sums, multiplies, merges
+# loses: adds_strides, renames, sums, multiplies, merges, few_copies
 # why: in "ii" both indices grow by 1 at once: the strides add up.
 
 

@@ -1,4 +1,4 @@
-# loses: strides_without_a_gap, sums, multiplies, refuses, sums_first, merges, no_copy, few_copies
+# loses: strides_without_a_gap, sums, multiplies, sums_first, merges, no_copy, few_copies
 # why: column after column, so that the first axis is the fastest.
 
 
