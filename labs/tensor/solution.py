@@ -27,8 +27,8 @@ def letter_axes(names: str, layout: Layout) -> Axes:
     """For each letter of ``names`` its length, and how far one step along it moves in memory.
 
     names: one letter for each axis of the layout. A letter that stands for several axes steps along
-    all of them at once. Raises ValueError if the axes of a letter differ in length, or if there is
-    not a letter for each axis.
+    all of them at once. Raises ValueError if the axes of a letter differ in length (1 and 3, too),
+    or if there is not a letter for each axis.
 
     >>> letter_axes("ij", Layout((2, 3), (3, 1)))
     {'i': (2, 3), 'j': (3, 1)}
@@ -48,7 +48,7 @@ def einsum_plan(subscripts: str, layouts: Sequence[Layout]) -> Plan:
     """The steps by which the machine of the handout computes an einsum, and where its result lies.
 
     subscripts: such as "ij,jk->ik", with an arrow, one or two operands, letters and no dots.
-    layouts: of each operand; each length is at least 1. Returns ``(steps, result)``. A view is
+    layouts: of each operand; no length or stride is 0. Returns ``(steps, result)``. A view is
     ``(buffer, layout)``; buffers are "a" and "b", the operands; "one", which holds the number 1;
     and 0, 1, ..., what the steps have made. Steps are of two kinds:
 
