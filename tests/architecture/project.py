@@ -85,6 +85,12 @@ class Project:
         return [module for module in self.modules.values() if module.name.split(".")[0] == name]
 
     @cached_property
+    def lab_files(self) -> list[Module]:
+        """The Python of each lab, but not its wrong and right answers; and the benchmarks."""
+        found = [*self.root.glob("labs/*/*.py"), *self.root.glob("benchmarks/**/*.py")]
+        return [self._module(path) for path in sorted(found)]
+
+    @cached_property
     def reading_order(self) -> list[str]:
         """Documents in the order of ``_toc.yml``, without ending: ``book/foundations/autodiff``."""
         toc = yaml.safe_load((self.root / "_toc.yml").read_text(encoding="utf-8"))

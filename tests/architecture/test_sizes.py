@@ -12,13 +12,13 @@ Tree = Callable[[dict[str, str]], Project]
 
 
 def over_long(project: Project) -> list[str]:
-    """Name the files and functions above their caps."""
+    """Name the files and functions above their caps, those of labs and benchmarks too."""
     rows = []
-    for module in project.modules.values():
+    for module in [*project.modules.values(), *project.lab_files]:
         if module.lines > FILE_CAP:
             rows.append(
-                f"{module.path} has {module.lines} lines, the cap is {FILE_CAP}: "
-                "make it a folder of the same name with one idea in each file"
+                f"{module.path} has {module.lines} lines, the cap is {FILE_CAP}: make it a folder "
+                "of the same name with one idea in each file (a lab's checks: judges beside them)"
             )
         rows += [
             f"{module.path}:{node.lineno} {node.name} has {body_lines(node)} lines, the cap is "
@@ -86,8 +86,10 @@ def test_a_long_function_is_caught_and_its_docstring_is_not_counted(tree: Tree) 
 
 
 def test_a_long_file_is_caught(tree: Tree) -> None:
-    [row] = over_long(tree({"autograder/long.py": "x = 1\n" * 401}))
-    assert "has 401 lines, the cap is 400" in row
+    paths = ["autograder/long.py", "benchmarks/engines/long.py", "labs/long/checks.py"]
+    rows = over_long(tree(dict.fromkeys(paths, "x = 1\n" * 401)))
+    for path, row in zip(paths, rows, strict=True):
+        assert f"{path} has 401 lines, the cap is 400" in row
 
 
 def test_a_public_method_without_a_docstring_is_caught(tree: Tree) -> None:
