@@ -290,7 +290,7 @@ def survives_a_power_cut(student, rng):
     "file leaves the old end standing. Is the name that you write to free?",
 )
 def goes_on_when_killed(student, rng):
-    folders = [(Disk({}), None) for _ in range(7)]
+    folders = [(Disk({}), None) for _ in range(6)]
     kill = partial(killed_anywhere, every=7)
     for step in (100, 120, 140):
         done, killed = [], []

@@ -7,7 +7,7 @@ from typing import Any
 from .crashes import Crash, Snapshot, drawn_snapshot, judge, performed
 from .disk import Disk
 
-LATE = 6  # kills are tried before so many of the last operations
+LATE = 4  # kills are tried before so many of the last operations
 LEFTOVERS = {"snapshot": b"", "snapshot-1.tmp": bytes(99), "log.txt": bytes(10**4)}
 
 
@@ -52,7 +52,7 @@ def excess(student, rng) -> list[str]:
     costs, ends = Costs(student, size := int(rng.integers(200, 300))), []
     for files in ({}, LEFTOVERS):
         disk, before = Disk(files), None
-        for step in (100, 120, 140, 160):
+        for step in (100, 120, 140):
             snapshot, next_one = (drawn_snapshot(rng, s, size) for s in (step, step + 10))
             *killed, end = costs.of_save(disk, snapshot, before)
             for moment in killed[-LATE:]:

@@ -1,5 +1,5 @@
-# loses: follows_the_closed_form
-# why: under the root, 1e-8 is as 1e-4 beside it.
+# loses: first_step_has_length_lr, follows_the_closed_form
+# why: t is 1 in the first step already; t + 1 corrects as if there had been one before.
 
 
 def adamw(
@@ -17,4 +17,4 @@ def adamw(
     m[...] = b1 * m + (1 - b1) * g
     v[...] = b2 * v + (1 - b2) * g**2
     p *= 1 - lr * weight_decay
-    p -= lr * m / (1 - b1**t) / np.sqrt(v / (1 - b2**t) + eps)
+    p -= lr * m / (1 - b1 ** (t + 1)) / (np.sqrt(v / (1 - b2 ** (t + 1))) + eps)
