@@ -314,7 +314,7 @@ def goes_on_when_killed(student, rng):
 )
 def survives_damage(student, rng):
     crashes, before, disk = [], None, Disk({})
-    for snapshot in life(rng, [80, 99, 100, 120], 20, 50):
+    for snapshot in life(rng, [80, 99, 100, 120], 30, 50):
         crashes += list(performed(student, disk, snapshot, before, at_the_end))
         if before:
             for name, what, files in damages(rng, disk.files()):
