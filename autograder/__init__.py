@@ -15,7 +15,9 @@ crosses. To read it all, follow one submission:
 `work`, `batch` and `release` are the commands of `cli`.
 """
 
-from autograder.checks import Score, Wrong, check, close, typed
+from autograder.checks import Score, Wrong, check, close, each_alike, typed
 from autograder.student import StudentError, StudentRaised
 
-__all__ = ["Score", "StudentError", "StudentRaised", "Wrong", "check", "close", "typed"]
+__all__ = [
+    "Score", "StudentError", "StudentRaised", "Wrong", "check", "close", "each_alike", "typed",
+]  # fmt: skip

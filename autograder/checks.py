@@ -1,4 +1,4 @@
-"""What a lab's checks.py is written with: ``@check``, ``Wrong``, ``Score``, ``close``, ``typed``.
+"""What a lab's checks.py is written with: ``@check``, ``Wrong``, ``Score``, ``close`` and others.
 
     @check(task="walk", points=4, title="visits each node once", hint="...", section="...")
     def visits_each_node_once(student, rng):
@@ -15,11 +15,12 @@ import importlib
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autograder.lab import Lab, LabError
+from autograder.student import StudentError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from autograder.student import Student
 
     Body = Callable[[Student, np.random.Generator], "Score | None"]
+
+T = TypeVar("T")
 
 
 class Wrong(Exception):
@@ -68,6 +71,35 @@ def check(
         return body
 
     return register
+
+
+def each_alike(
+    cases: Iterable[T],
+    judge: Callable[[T], Score | None],
+    tally: str,
+    named: Callable[[T], str] | None = None,
+) -> Score | None:
+    """The same part of the points for each case, of which ``judge`` says what a check's body would.
+
+    An error that the student's code raises costs its own case alone, and is told under the name of
+    the case; where the code is not written, or out of time, all cases would fare alike, and the
+    check ends. tally: behind the first fault, with the numbers {right} and {count}.
+    """
+    scores = []
+    for case in cases:
+        try:
+            scores.append(judge(case) or Score(1.0))
+        except Wrong as wrong:
+            scores.append(Score(0.0, str(wrong)))
+        except StudentError as error:
+            if error.reason != "error":
+                raise
+            scores.append(Score(0.0, f"{named(case)}: {error}" if named else str(error)))
+    faults = [score.message for score in scores if score.message]
+    if not faults:
+        return None
+    told = tally.format(right=len(scores) - len(faults), count=len(scores))
+    return Score(sum(score.fraction for score in scores) / len(scores), faults[0] + told)
 
 
 def load_checks(lab: Lab) -> list[Check]:

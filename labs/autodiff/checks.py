@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder import Score, StudentError, Wrong, check, close, typed
+from autograder import Score, Wrong, check, close, each_alike, typed
 
 from .chain import Machine, closed_form, draw_chains, is_enough, searched
 from .graphs import (
@@ -339,54 +339,31 @@ def plans_run_no_step_too_often(student, rng):
     return _share(sorted([*small, *full, (30, 40), *drawn]), partial(_comes_near, student, rng))
 
 
-def _share(cases: list[Any], grade: Callable[[int, int], tuple[float, str]]) -> Score | None:
-    """Part of the points for each case; the message is that of the shortest chain which fails."""
-    graded = [grade(length, slots) for length, slots in cases]
-    faults = [message for _, message in graded if message]
-    if not faults:
-        return None
-    right = len(graded) - len(faults)
-    message = f"{faults[0]} (the shortest case that fails; {right} of {len(graded)} are right)"
-    return Score(sum(part for part, _ in graded) / len(graded), message)
+def _share(chains: list[Any], judge: Callable[[tuple[int, int]], Score | None]) -> Score | None:
+    """Part of the points for each; the message is that of the shortest chain which fails."""
+    tally = " (the shortest case that fails; {right} of {count} are right)"
+    return each_alike(chains, judge, tally, lambda chain: _chain(*chain))
 
 
-def _runs(student, rng: np.random.Generator, length: int, slots: int) -> tuple[float, str]:
-    ran, fault = _forward_steps(student, length, slots, rng)
-    return float(ran is not None), fault
-
-
-def _comes_near(student, rng: np.random.Generator, length: int, slots: int) -> tuple[float, str]:
+def _comes_near(student, rng: np.random.Generator, chain: tuple[int, int]) -> Score | None:
     """1 for the fewest forward steps; otherwise half of the share that is saved of one slot's."""
-    ran, fault = _forward_steps(student, length, slots, rng)
-    if ran is None:
-        return 0.0, fault
-    least, most = closed_form(length, slots), length * (length - 1) // 2
+    ran, length = _executed(student, rng, chain), chain[0]
+    least, most = closed_form(*chain), length * (length - 1) // 2
     if ran == least:
-        return 1.0, ""
-    chain = _chain(length, slots)
-    return (most - ran) / (most - least) / 2, (
-        f"{chain}: expected {least} forward steps, your plan runs {ran}"
-    )
+        return None
+    told = f"{_chain(*chain)}: expected {least} forward steps, your plan runs {ran}"
+    return Score((most - ran) / (most - least) / 2, told)
 
 
-def _forward_steps(
-    student, length: int, slots: int, rng: np.random.Generator
-) -> tuple[int | None, str]:
-    """How many forward steps the student's plan runs; None if it breaks a rule, and which."""
-    try:
-        return _executed(student, length, slots, rng), ""
-    except Wrong as wrong:
-        return None, str(wrong)
-    except StudentError as error:
-        if error.reason != "error":  # not written, or out of time: other cases would fare alike
-            raise
-        return None, f"{_chain(length, slots)}: {error}"
+def _runs(student, rng: np.random.Generator, chain: tuple[int, int]) -> None:
+    _executed(student, rng, chain)
 
 
-def _executed(student, length: int, slots: int, rng: np.random.Generator) -> int:
-    plan, chain = student.call("revolve", length, slots), _chain(length, slots)
+def _executed(student, rng: np.random.Generator, case: tuple[int, int]) -> int:
+    """How many forward steps the student's plan runs; Wrong if it breaks a rule, and which."""
+    plan, chain = student.call("revolve", *case), _chain(*case)
     plan = typed(plan, list[list], f"{chain}: the plan")
-    machine = Machine(length, slots, rng)
+    machine = Machine(*case, rng)
     for place, action in enumerate(plan):
         try:
             for number in (part for part in action if type(part) is int):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograder import Score, StudentError, Wrong, close
+from autograder import Wrong, close, each_alike
 
 from .places import (
     LARGEST,
@@ -158,20 +158,14 @@ def how_planned(student, text: str) -> tuple[str, str]:
 
 def share(student, rng, cases: Sequence[Case], judge: Callable[[Case, Machine], None]) -> Any:
     """An equal part of the points for each plan that gives the result and passes the judge."""
-    faults = []
-    for case in cases:
+
+    def judged(case: Case) -> None:
         try:
             judge(case, executed(student, case, rng))
         except (Wrong, AssertionError) as wrong:
-            faults.append(f"{case}: {wrong}")
-        except StudentError as error:
-            if error.reason != "error":  # not written, or out of time: all cases fare alike
-                raise
-            faults.append(str(error))
-    if not faults:
-        return None
-    right = len(cases) - len(faults)
-    return Score(right / len(cases), f"{faults[0]} (right plans: {right} of {len(cases)})")
+            raise Wrong(f"{case}: {wrong}") from None
+
+    return each_alike(cases, judged, " (right plans: {right} of {count})")
 
 
 def no_wasted_multiply_adds(case: Case, machine: Machine) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder import Score, StudentError, Wrong, typed
+from autograder import Score, Wrong, each_alike, typed
 
 from .replies import shown, tuples
 
@@ -161,19 +161,10 @@ def long_training(rng) -> tuple[int, Any]:
 
 def share(student, rng, fault_of: Callable[[Training, Case], str]) -> Score | None:
     """A part of the points for each case; the message is that of the smallest that fails."""
-    drawn, faults = cases(rng), []
-    for case in drawn:
-        try:
-            fault = fault_of(executed(student, case), case)
-        except StudentError as error:
-            if error.reason != "error":  # not written, or out of time: all cases would fare alike
-                raise
-            fault = f"{case_text(*case)}: {error}"
-        except Wrong as wrong:
-            fault = str(wrong)
-        faults += [fault] if fault else []
-    if not faults:
-        return None
-    right = len(drawn) - len(faults)
-    message = f"{faults[0]}\n(the smallest case that fails; {right} of {len(drawn)} are right)"
-    return Score(right / len(drawn), message)
+
+    def judged(case: Case) -> None:
+        if fault := fault_of(executed(student, case), case):
+            raise Wrong(fault)
+
+    tally = "\n(the smallest case that fails; {right} of {count} are right)"
+    return each_alike(cases(rng), judged, tally, lambda case: case_text(*case))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import Wrong, check, close, typed
+from autograder import Score, StudentError, Wrong, check, close, each_alike, typed
 from autograder.checks import load_checks
 from autograder.lab import LabError, load_lab
 
@@ -125,6 +125,41 @@ def test_a_mistake_in_checks_is_told_by_name(lab, old, new, complaint):
     path.write_text(text.replace('")\ndef', '"))\ndef') if "str(" in new else text, "utf-8")
     with pytest.raises(LabError, match=complaint):
         load_checks(lab)
+
+
+def judged(replies):
+    """Grade cases 0, 1, ... whose judges return or raise these."""
+
+    def judge(case):
+        if isinstance(reply := replies[case], Exception):
+            raise reply
+        return reply
+
+    return each_alike(range(len(replies)), judge, " ({right} of {count})", lambda n: f"case {n}")
+
+
+@given(
+    st.lists(st.sampled_from([None, Score(1.0), Score(0.25, "some"), Wrong("none")]), min_size=1)
+)
+def test_each_case_earns_the_same_part_and_the_first_fault_is_told(replies):
+    worth = [{"some": 0.25, "none": 0.0}.get(getattr(r, "message", str(r)), 1.0) for r in replies]
+    faults = [str(getattr(r, "message", r)) for r, part in zip(replies, worth) if part < 1]
+    score = judged(replies)
+    if not faults:
+        assert score is None
+    else:
+        right = len(replies) - len(faults)
+        assert score.fraction == pytest.approx(sum(worth) / len(worth))
+        assert score.message == f"{faults[0]} ({right} of {len(replies)})"
+
+
+def test_an_error_costs_its_own_case_and_a_time_out_ends_the_check():
+    score = judged([None, StudentError("error", "IndexError: pop")])
+    assert score == Score(0.5, "case 1: IndexError: pop (1 of 2)")
+    for reason in ("missing", "timeout", "memory"):
+        with pytest.raises(StudentError) as caught:
+            judged([None, StudentError(reason, "no answer")])
+        assert caught.value.reason == reason
 
 
 def add_judge(lab, text):
