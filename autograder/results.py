@@ -19,6 +19,7 @@ REASONS = (
     "missing",  # nothing was written yet, or the name is gone
     "syntax",
     "not_plain",  # an answer that is not plain data
+    "skipped",  # a check that it needs was missed
     "internal",  # the check itself is broken: the instructor's business
 )
 
@@ -38,6 +39,7 @@ class CheckResult:
     section: str = ""
     seconds: float = 0.0
     printed: str = ""
+    hidden: bool = False  # of the instructor's own checks, which were never given out
 
     @property
     def passed(self) -> bool:
@@ -118,3 +120,16 @@ class LabResult:
         about = {key: value for key, value in data["extra_data"].items() if key != "schema"}
         checks = tuple(CheckResult(**test["extra_data"]) for test in data["tests"])
         return cls(checks=checks, **about)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission that has been graded: an attempt of one student at one lab.
+
+    source: the file or folder that was handed in; it tells attempts apart.
+    handed_in: when, in seconds since 1970; the time of the file unless a better one is known.
+    """
+
+    source: str
+    handed_in: float
+    result: LabResult
