@@ -1,6 +1,6 @@
 """One child process: started, asked, timed, and ended together with whatever it started.
 
-    child = Child(spawn([python, "-S", folder], box, environment), box, limits)
+    child = Child(spawn([python, "-S", stage], folder, environment), folder, limits)
     child.ask({"do": "load", ...})
     child.close()
 
@@ -19,13 +19,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 from autograder import wire
+from autograder.cgroup import Group
 from autograder.runner import LOADED
 
 MIB = 2**20
@@ -37,12 +36,15 @@ class Limits:
     """What one child may use.
 
     wall: seconds for one answer; total: seconds for all answers together;
-    memory: MiB of address space, where the platform can limit it; printed: MiB of text.
+    memory: MiB of address space, where the platform can limit it; disk: MiB of files;
+    processes: threads too, where the child has a user of its own; printed: MiB of text.
     """
 
     wall: float = 5.0
     total: float = 20.0
     memory: int = 1024
+    disk: int = 64
+    processes: int = 32
     printed: int = 1
 
     def for_runner(self) -> dict[str, int]:
@@ -50,7 +52,9 @@ class Limits:
         return {
             "memory": int(self.memory * MIB),
             "cpu": int(2 * self.total) + 1,  # only for a child that outlives its grader
-            "file": 16 * MIB,
+            "file": int(self.disk * MIB) // 4,
+            "disk": int(self.disk * MIB),
+            "processes": int(self.processes),
         }
 
 
@@ -66,7 +70,7 @@ class Lost(Exception):
 
 
 class Process(Protocol):
-    """What a `Child` needs of the process behind it; `subprocess.Popen` has it all."""
+    """What a `Child` needs of the process behind it."""
 
     pid: int
     stdin: Any
@@ -76,10 +80,35 @@ class Process(Protocol):
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, or `subprocess.TimeoutExpired`."""
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
 
-def spawn(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> Process:
+    def kill_all(self) -> None:
+        """End it and whatever else is in its process group."""
+
+    def release(self) -> None:
+        """Close its pipes."""
+
+
+class _Spawned(subprocess.Popen[bytes]):
+    """A `Process` that is our own child."""
+
+    def kill_all(self) -> None:
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        else:
+            self.terminate()  # on Windows this ends it at once
+
+    def release(self) -> None:
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+
+
+def spawn(command: Sequence[str], cwd: str, environment: dict[str, str]) -> Process:
     """A new process with three pipes, in a process group of its own."""
-    return subprocess.Popen(
+    return _Spawned(
         command,
         cwd=cwd,
         env=environment,
@@ -91,11 +120,25 @@ def spawn(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> Pro
 
 
 class Child:
-    """A process that answers frames, and the folder it works in, which goes when it goes."""
+    """A process that answers frames, and what goes when it goes.
 
-    def __init__(self, process: Process, box: TemporaryDirectory[str], limits: Limits) -> None:
-        self.box, self.limits = Path(box.name), limits
-        self._process, self._folder = process, box
+    box: the folder it works in, as it sees it; ended: called once when the process is gone;
+    group: counts it and all that it starts.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        box: str,
+        limits: Limits,
+        ended: Callable[[], None] = lambda: None,
+        group: Group | None = None,
+    ) -> None:
+        self.box, self.limits = box, limits
+        self._process, self._ended, self._group = process, ended, group
+        self._starved = False
+        if group:
+            group.add(process.pid)
         self._deadline = math.inf
         self._text = bytearray()
         self._flooded = False
@@ -153,8 +196,7 @@ class Child:
         if not hasattr(signal, "SIGUSR1"):
             return ""
         seen, size = len(self._text), -1
-        with contextlib.suppress(OSError):
-            os.kill(self._process.pid, signal.SIGUSR1)
+        self._process.send_signal(signal.SIGUSR1)
         for _ in range(20):  # 0.2 s at most, until something came and no more comes
             if seen < size == len(self._text):
                 break
@@ -163,7 +205,7 @@ class Child:
         trace = _TRACE.search(bytes(self._text), seen)
         if trace:
             del self._text[trace.start() : trace.end()]
-        return _line_in(str(self.box), trace.group().decode("utf-8", "replace")) if trace else ""
+        return _line_in(self.box, trace.group().decode("utf-8", "replace")) if trace else ""
 
     def _converse(self) -> None:
         """Both may block, on a child that neither reads nor writes: so a thread does it."""
@@ -185,6 +227,8 @@ class Child:
             return Lost("output_limit", f"your code printed more than {most}; remove the print")
         if isinstance(error, wire.WireError) and not isinstance(error, wire.Closed):
             return Lost("not_plain", f"the reply was no valid frame: {error}")
+        if self._starved:
+            return Lost("memory", "your code and what it started used too much memory")
         return Lost(*_ending(self._code or 0))
 
     def _drain_text(self) -> None:
@@ -196,7 +240,7 @@ class Child:
                 self._text += piece[: KEPT_TEXT - len(self._text)]
                 if seen > self.limits.printed * MIB and not self._flooded:
                     self._flooded = True
-                    self._kill()
+                    self._process.kill_all()
 
     def printed(self) -> tuple[str, str]:
         """What was printed while the file was loaded, and later; cut at `KEPT_TEXT` bytes."""
@@ -208,27 +252,21 @@ class Child:
         if self._code is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._code = self._process.wait(grace)
-            self._kill()
+            self._process.kill_all()
             self._code = self._process.wait() if self._code is None else self._code
-            self._close_pipes()
-            self._folder.cleanup()
+            if self._group:
+                self._starved = self._group.out_of_memory()
+                self._group.remove()
+            self._ended()
+            self._let_go()
 
-    def _close_pipes(self) -> None:
-        """Only once no thread uses them: a process that escaped the group may hold them open."""
+    def _let_go(self) -> None:
+        """Only once no thread uses the pipes: a process that left the group may hold them open."""
         self._requests.put(None)
         for thread in self._threads:
             thread.join(timeout=0.5)
         if not any(thread.is_alive() for thread in self._threads):
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-    def _kill(self) -> None:
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            os.kill(self._process.pid, signal.SIGTERM)  # on Windows this ends it at once
+            self._process.release()
 
 
 def _in_background(target: Any) -> threading.Thread:

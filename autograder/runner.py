@@ -3,7 +3,8 @@
 This program and the student's file share a process, so it knows nothing worth stealing or
 forging: no check, no expected value, no mark. It only does what frames on stdin ask,
 
-    {"do": "prepare", ...}                  limits, import paths, modules worth importing early
+    {"do": "prepare", ...}                  import paths, slow imports, walls and limits
+    {"do": "put", "files": ...}             write the student's files
     {"do": "load", "name": ..., ...}        run the student's file, then the lab's probes.py
     {"do": "call", "name": ...}             call one of its functions
     {"do": "probe", "name": ...}            call a function of probes.py with the file's module
@@ -22,17 +23,15 @@ import importlib.util
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any
 
-from autograder import wire
+from autograder import confine, wire
 
 STUDENT = "_student"  # the name under which the student's file is loaded
 PROBES = "probes"
 LOADED = "\0loaded\0"  # parts what a file prints while it is loaded from what it prints later
-LINUX_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 class Missing(Exception):
@@ -48,67 +47,15 @@ class NotAvailable(Exception):
 
 
 def main() -> None:
-    """Answer frames until the grader closes the pipe; with a socket's number, fork to do so."""
-    if len(sys.argv) > 1:
-        _serve_forks(int(sys.argv[1]))
-    _answer_frames({})
-
-
-def _serve_forks(descriptor: int) -> None:
-    """Keep an interpreter warm: fork at each request, and tell how the forks ended.
-
-    Returns in the fork, whose stdin, stdout and stderr have come with the request.
-    """
-    import socket  # the two slow imports of this file are not for every child
-
-    control = socket.socket(fileno=descriptor)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 2**16, 3)
-        if not message:
-            os._exit(0)
-        request = wire.decode(message)
-        answer: Any
-        if "wait" in request:
-            answer = _wait(request["wait"], request["seconds"])
-        elif not descriptors:
-            answer = _answer({}, request)
-        elif answer := os.fork():
-            for number in descriptors:
-                os.close(number)
-        else:
-            control.close()
-            return _become(request, descriptors)
-        control.send(wire.encode(answer))
-
-
-def _wait(pid: int, seconds: float | None) -> int | None:
-    """The exit code of a fork; None when it still runs after ``seconds``."""
-    deadline = time.monotonic() + (seconds or 0.0)
-    while not (ended := os.waitpid(pid, 0 if seconds is None else os.WNOHANG))[0]:
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(0.005)
-    return os.waitstatus_to_exitcode(ended[1])
-
-
-def _become(request: dict[str, Any], descriptors: list[int]) -> None:
-    """Make a fresh fork what a new process would be."""
-    os.setsid()
-    for place, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, place)
-        os.close(descriptor)
-    os.chdir(request["cwd"])
-    os.environ.update(request["environment"])
-
-
-def _answer_frames(modules: dict[str, ModuleType]) -> None:
+    """Answer frames until the grader closes the pipe."""
+    modules: dict[str, ModuleType] = {}
     requests, replies = _take_channels()
     while True:
         try:
             request = wire.read_frame(requests)
         except wire.Closed:
             return
-        _reply(replies, _answer(modules, request))
+        _reply(replies, answer(modules, request))
 
 
 def _take_channels() -> tuple[IO[bytes], IO[bytes]]:
@@ -120,7 +67,8 @@ def _take_channels() -> tuple[IO[bytes], IO[bytes]]:
     return requests, replies
 
 
-def _answer(modules: dict[str, ModuleType], request: dict[str, Any]) -> dict[str, Any]:
+def answer(modules: dict[str, ModuleType], request: dict[str, Any]) -> dict[str, Any]:
+    """Do what a frame asks; the reply says what came of it."""
     try:
         return {"value": _DEEDS[request.pop("do")](modules, **request)}
     except SystemExit as stop:
@@ -132,27 +80,44 @@ def _answer(modules: dict[str, ModuleType], request: dict[str, Any]) -> dict[str
         return {"error": type(error).__name__, "message": _text(error), "where": _where(error)}
 
 
-def _reply(replies: IO[bytes], answer: dict[str, Any]) -> None:
+def _reply(replies: IO[bytes], reply: dict[str, Any]) -> None:
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     try:
-        wire.write_frame(replies, answer)
+        wire.write_frame(replies, reply)
     except (wire.WireError, MemoryError) as error:
         wire.write_frame(replies, {"error": "NotPlain", "message": _text(error), "where": ""})
 
 
 def prepare(
-    modules: dict[str, ModuleType], paths: list[str], preload: list[str], limits: dict[str, int]
+    modules: dict[str, ModuleType],
+    paths: list[str],
+    preload: list[str],
+    walls: dict[str, Any],
+    limits: dict[str, int],
 ) -> None:
-    """Set limits on this process, extend the import path, import what takes long."""
-    _die_with_parent()
+    """Extend the import path, import what takes long, raise walls round this process.
+
+    walls: see `confine.raise_walls`; without any, only the limits are set, those that there are.
+    """
     _replace_what_needs_a_person()
     if hasattr(signal, "SIGUSR1"):  # sent before a child is killed, so that it tells where it was
         faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
-    sys.path.extend(paths)
+    sys.path.extend(path for path in paths if path not in sys.path)
     for name in preload:
         importlib.import_module(name)
-    _set_limits(limits)
+    if walls:
+        confine.raise_walls(walls, limits)
+    else:
+        confine.set_limits(limits)
+    confine.die_with_parent()  # last, because the kernel forgets it when the user changes
+
+
+def put(modules: dict[str, ModuleType], files: dict[str, bytes]) -> None:
+    """Write the student's files into this folder."""
+    for name, content in files.items():
+        with open(name, "wb") as file:
+            file.write(content)
 
 
 def load(modules: dict[str, ModuleType], name: str, file: str) -> None:
@@ -196,6 +161,7 @@ def probe(
 
 _DEEDS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,
+    "put": put,
     "load": load,
     "call": call,
     "probe": probe,
@@ -241,29 +207,3 @@ def _replace_what_needs_a_person() -> None:
     vars(builtins)["input"] = instead_of("input")
     sys.breakpointhook = instead_of("breakpoint")
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
-
-
-def _die_with_parent() -> None:
-    """On Linux, ask the kernel to kill this process when the grader is gone."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(LINUX_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-
-
-def _set_limits(limits: dict[str, int]) -> None:
-    """Lower this process's limits for good; a platform without them (Windows) goes without."""
-    try:
-        import resource
-    except ImportError:
-        return
-    wanted = {"RLIMIT_AS": limits["memory"], "RLIMIT_CPU": limits["cpu"]}
-    wanted |= {"RLIMIT_FSIZE": limits["file"], "RLIMIT_CORE": 0}
-    for name, value in wanted.items():
-        with contextlib.suppress(ValueError, OSError, AttributeError):
-            resource.setrlimit(getattr(resource, name), (value, value))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,9 @@
 """Where a student's file runs: what a child process sees, and how it is started.
 
-A *stage* is one folder for all children of a lab to read: the runner, the frame format,
-the probes, and the modules of earlier chapters. A *box* is a folder of one child alone: the
-student's files, and its working directory. No check, no solution and no mark is in either.
-
-`Sandbox` is tier T0, a plain process with limits: it stops accidents, not attackers. A stricter
-tier is a subclass that wraps `command`.
+A *stage* is one folder for all children of a lab to read: the runner, the frame format, the walls,
+the probes, and the modules of earlier chapters. A *box* is a folder of one child alone, with the
+student's files. No check, no solution and no mark is in either. How high the walls round a child
+are is its tier (`tiers`): the best that this machine gives.
 """
 
 from __future__ import annotations
@@ -17,17 +15,29 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from autograder import forks, wire
+from autograder import confine, forks, tiers
+from autograder.cgroup import Group
 from autograder.lab import Lab, LabError, earlier_modules, third_party
 from autograder.process import Child, Lost, Process, spawn
 from autograder.runner import PROBES, STUDENT
 
 START_SECONDS = 60.0  # for the interpreter and NumPy on a busy machine; no student code runs yet
-PRELOAD = {"numpy"}  # imports dear enough to be done before the student's file is loaded
+PRELOAD = {"numpy", "torch"}  # imports dear enough to be done before the student's file is loaded
+STAGED = ("runner.py", "wire.py", "confine.py", "zygote.py")
+MAIN = """\
+import sys
+
+from autograder import runner, zygote
+
+if len(sys.argv) > 1:
+    zygote.serve(int(sys.argv[1]))
+runner.main()
+"""
 PASSED_ON = ("SYSTEMROOT", "SYSTEMDRIVE", "LD_LIBRARY_PATH")  # what an interpreter needs to start
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -46,19 +56,27 @@ class SandboxError(Exception):
 
 
 class Sandbox:
-    """Starts children for one lab; a context manager that owns stage and boxes."""
+    """Starts children for one lab; a context manager that owns stage and boxes.
 
-    tier = "T0"
+    tier: "T3" to "T0"; without it, the best that works here. Raises `SandboxError` when the tier
+    that is asked for cannot be had; ``shortcomings`` says why each better one could not.
+    """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, tier: str | None = None) -> None:
         self.lab = lab
         self._folder = _folder("lab-")
+        os.chmod(self._folder.name, 0o711)  # a private user passes through to his box
         self.stage = Path(self._folder.name).resolve() / "stage"
         _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in third_party(lab) if name in PRELOAD]
-        self._server = self._fork_server() if forks.AVAILABLE else None
         self._renewing = threading.Lock()
+        self.shortcomings: dict[str, str] = {}
+        try:
+            self.tier, self._server = self._best([tier] if tier else list(tiers.TIERS))
+        except SandboxError:
+            self._folder.cleanup()
+            raise
 
     def __enter__(self) -> Sandbox:
         return self
@@ -68,87 +86,118 @@ class Sandbox:
             self._server.close()
         self._folder.cleanup()
 
+    def _best(self, wanted: list[str]) -> tuple[str, forks.ForkServer | None]:
+        for tier in wanted:
+            why = tiers.lacking(tier)
+            try:
+                if why is None:
+                    return tier, self._fork_server(tier)
+            except OSError as error:
+                why = str(error)
+            self.shortcomings[tier] = why
+        reasons = "; ".join(f"{tier}: {why}" for tier, why in self.shortcomings.items())
+        raise SandboxError(f"no such isolation on this machine: {reasons}")
+
+    def _fork_server(self, tier: str) -> forks.ForkServer | None:
+        """None where there is no forking: children are spawned then."""
+        if not forks.AVAILABLE:
+            return None
+        outer = tiers.outer_world(self.stage, self._paths) if tier in tiers.APART else []
+        command = [*outer, *self.command(tier)]
+        return forks.ForkServer(
+            command, self.environment("/"), self._walls(tier), self._preparation({}, {})
+        )
+
+    def _walls(self, tier: str) -> dict[str, Any]:
+        return tiers.walls(tier, [*self._paths, str(self.stage)])
+
     def start(self, files: dict[str, bytes]) -> Child:
-        """A child with limits set and slow imports done, the student's file not yet loaded."""
-        box = _folder("box-", self._folder.name)
-        for name, content in files.items():
-            Path(box.name, name).write_bytes(content)
-        child = Child(self._process(Path(box.name)), box, self.lab.limits)
-        child.post(self._preparation())
+        """A child with its walls up and slow imports done, the student's file not yet loaded."""
+        limits, walls = self.lab.limits, self._walls(self.tier)
+        apart = self.tier in tiers.APART
+        box, end = (confine.BOX, _nothing) if apart else self._box(walls)
+        process = self._process(box if not apart else "/", self.environment(box))
+        child = Child(process, box, limits, end, Group.of(limits) if self.tier == "T3" else None)
+        child.post(self._preparation(walls, limits.for_runner()))
+        child.post({"do": "put", "files": files})
         return child
 
-    def _process(self, box: Path) -> Process:
-        environment = self.environment(box)
+    def _box(self, walls: dict[str, Any]) -> tuple[str, Callable[[], None]]:
+        """A folder on disk, of the child's user, and how to remove it."""
+        folder = _folder("box-", self._folder.name)
+        if walls and walls["user"] is not None:
+            os.chown(folder.name, walls["user"], walls["user"])
+        return folder.name, folder.cleanup
+
+    def _process(self, box: str, environment: dict[str, str]) -> Process:
         if server := self._server:
-            with contextlib.suppress(OSError, wire.WireError):
+            with contextlib.suppress(OSError):
                 return server.fork(box, environment)
             if server := self._renewed(server):
                 return server.fork(box, environment)
-        return spawn(self.command(), box, environment)
+        return spawn(self.command(self.tier), box, environment)
 
     def _renewed(self, ended: forks.ForkServer) -> forks.ForkServer | None:
-        """A new server for one that a student's program has ended, being its child.
-
-        Were children spawned from then on, the next such program would end the grader itself.
-        """
+        """A new server for one that has ended, as it may in T0, where it is a child's parent."""
         with self._renewing:
             if self._server is ended:
                 ended.close()
-                self._server = self._fork_server()
+                self._server = self._fork_server(self.tier)
             return self._server
 
     def load(self, child: Child) -> dict[str, Any]:
         """Run the student's file in ``child``, then the probes; return the reply to the first."""
         self._await_preparation(child)
         child.start_clock()
-        file, probes = child.box / self.lab.file, self.stage / "probes.py"
-        reply = child.ask({"do": "load", "name": STUDENT, "file": str(file)})
-        if "value" in reply and probes.exists():
-            beside = child.ask({"do": "load", "name": PROBES, "file": str(probes)})
+        file, probes = f"{child.box}/{self.lab.file}", f"{self._stage_in(self.tier)}/probes.py"
+        reply = child.ask({"do": "load", "name": STUDENT, "file": file})
+        if "value" in reply and (self.stage / "probes.py").exists():
+            beside = child.ask({"do": "load", "name": PROBES, "file": probes})
             if "error" in beside:
                 raise SandboxError(f"probes.py: {beside['error']}: {beside['message']}")
         return reply
 
-    def command(self) -> list[str]:
+    def command(self, tier: str) -> list[str]:
         """The program of a child. Without ``site`` only what the lab names can be imported."""
-        return [sys.executable, "-s", "-S", "-u", str(self.stage)]
+        return [os.path.realpath(sys.executable), "-s", "-S", "-u", self._stage_in(tier)]
 
-    def environment(self, box: Path) -> dict[str, str]:
+    def _stage_in(self, tier: str) -> str:
+        """Where the stage is for a child."""
+        return tiers.STAGE if tier in tiers.APART else str(self.stage)
+
+    def environment(self, box: str) -> dict[str, str]:
         """All of the child's environment: nothing of ours is handed on."""
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        return {**inherited, **ENVIRONMENT, "HOME": str(box), "TMPDIR": str(box), "TEMP": str(box)}
-
-    def _fork_server(self) -> forks.ForkServer | None:
-        """None when it does not start: then the first child that is spawned says why."""
-        try:
-            environment = self.environment(self.stage)
-            return forks.ForkServer(self.command(), environment, self._preparation())
-        except (OSError, wire.WireError):
-            return None
+        return {**inherited, **ENVIRONMENT, "HOME": box, "TMPDIR": box, "TEMP": box}
 
     def _await_preparation(self, child: Child) -> None:
         """No code of the student has run yet: what goes wrong here is our affair."""
-        try:
-            reply = child.ask(None, START_SECONDS)
-        except Lost as lost:
-            raise SandboxError(
-                f"no child could be started: {lost}; {''.join(child.printed())}"
-            ) from None
-        if "error" in reply:
-            raise SandboxError(f"no child could be prepared: {reply['error']} {reply['message']}")
+        for _ in ("prepare", "put"):
+            try:
+                reply = child.ask(None, START_SECONDS)
+            except Lost as lost:
+                said = "".join(child.printed())
+                raise SandboxError(f"no child could be started: {lost}; {said}") from None
+            if "error" in reply:
+                why = f"{reply['error']} {reply['message']}"
+                raise SandboxError(f"no child could be prepared: {why}")
 
-    def _preparation(self) -> dict[str, Any]:
-        limits = self.lab.limits.for_runner()
-        return {"do": "prepare", "paths": self._paths, "preload": self._preload, "limits": limits}
+    def _preparation(self, walls: dict[str, Any], limits: dict[str, int]) -> dict[str, Any]:
+        about = {"paths": self._paths, "preload": self._preload}
+        return {"do": "prepare", **about, "walls": walls, "limits": limits}
+
+
+def _nothing() -> None:
+    pass
 
 
 def _lay_out(lab: Lab, stage: Path) -> None:
     """Copy what every child may see."""
     (stage / "autograder").mkdir(parents=True)
     (stage / "autograder" / "__init__.py").touch()
-    (stage / "__main__.py").write_text("from autograder.runner import main\n\nmain()\n")
+    (stage / "__main__.py").write_text(MAIN)
     ours = Path(__file__).parent
-    copies = {stage / "autograder" / name: ours / name for name in ("runner.py", "wire.py")}
+    copies = {stage / "autograder" / name: ours / name for name in STAGED}
     if "mlsys" in lab.imports:
         modules = earlier_modules(lab).values()
         copies |= {stage / path.relative_to(lab.root): path for path in modules}
@@ -156,6 +205,8 @@ def _lay_out(lab: Lab, stage: Path) -> None:
         copies[stage / "probes.py"] = lab.folder / "probes.py"
     for target, origin in copies.items():
         _copy_compiled(origin, target)
+    for path in (stage, *stage.rglob("*")):  # for a private user, whatever our umask
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _folder(prefix: str, parent: str | None = None) -> TemporaryDirectory[str]:

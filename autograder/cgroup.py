@@ -1,0 +1,109 @@
+"""A control group for one child and whatever it starts: memory and processes of the whole tree.
+
+Limits of a process (`confine`) do not add up: thirty processes may each have a gigabyte. A control
+group counts them together, and its peak is read from outside, where the child cannot reach it.
+Both versions are served: version 1 has a tree for each kind of limit, version 2 one for all
+(cgroups(7); the kernel's cgroup-v2 document).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograder.process import Limits
+
+MIB = 2**20
+ROOT = Path("/sys/fs/cgroup")
+_numbers = itertools.count(1)
+# version: names of the files for (memory limit, memory peak, processes limit, kills for memory)
+FILES = {
+    1: ("memory.limit_in_bytes", "memory.max_usage_in_bytes", "pids.max", "memory.oom_control"),
+    2: ("memory.max", "memory.peak", "pids.max", "memory.events"),
+}
+
+
+class Group:
+    """Made empty, removed when its processes are gone. Raises `OSError` when it cannot be made."""
+
+    def __init__(self, memory: int, processes: int) -> None:
+        version, trees = _trees()
+        self._limit, self._peak, most, self._kills = FILES[version]
+        name = f"mlsys-{os.getpid()}-{next(_numbers)}"
+        self._folders = {kind: tree / name for kind, tree in trees.items()}
+        for folder in set(self._folders.values()):
+            folder.mkdir()
+        self._memory = self._folders["memory"]
+        (self._memory / self._limit).write_text(str(memory))
+        (self._folders["pids"] / most).write_text(str(processes))
+
+    @classmethod
+    def of(cls, limits: Limits) -> Group:
+        """A group for one child under ``limits``; files in memory count, and one process more."""
+        return cls((limits.memory + limits.disk) * MIB, limits.processes + 1)
+
+    def add(self, process: int) -> None:
+        """Count ``process``, and all that it starts from now on."""
+        for folder in set(self._folders.values()):
+            (folder / "cgroup.procs").write_text(str(process))
+
+    def peak(self) -> int:
+        """Bytes of memory that the group had at most."""
+        return int((self._memory / self._peak).read_text())
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel ended one of its processes for want of memory."""
+        lines = (self._memory / self._kills).read_text().splitlines()
+        return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in lines)
+
+    def remove(self) -> None:
+        """Give the group back; its processes must have been killed."""
+        for folder in set(self._folders.values()):
+            for _ in range(100):  # they take a moment to be gone
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                if not folder.exists():
+                    break
+                time.sleep(0.01)
+
+
+@lru_cache(maxsize=1)
+def lacking() -> str | None:
+    """Why no control group can be made here; None when one was made and removed."""
+    try:
+        Group(2**30, 64).remove()
+        return None
+    except (OSError, KeyError, ValueError) as error:
+        return f"no control group for memory and processes can be made here ({error})"
+
+
+@lru_cache(maxsize=1)
+def _trees() -> tuple[int, dict[str, Path]]:
+    """The version, and for "memory" and "pids" the folder in which a group can be made."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    ours = {kinds: path.lstrip("/") for _, kinds, path in (line.split(":", 2) for line in lines)}
+    if "memory" in ours and "pids" in ours:
+        # Within a container the tree may show from our own group on, while the path is the host's.
+        found = {kind: ROOT / kind / ours[kind] for kind in ("memory", "pids")}
+        return 1, {k: path if path.is_dir() else ROOT / k for k, path in found.items()}
+    top = ROOT / ours[""]
+    top = top if top.is_dir() else ROOT
+    _give_children_controllers(top)
+    return 2, {"memory": top, "pids": top}
+
+
+def _give_children_controllers(top: Path) -> None:
+    """Version 2 gives them to the children of a group without processes: ours moves down first."""
+    if {"memory", "pids"} <= set((top / "cgroup.subtree_control").read_text().split()):
+        return
+    ours = top / "mlsys-grader"
+    ours.mkdir(exist_ok=True)
+    for process in (top / "cgroup.procs").read_text().split():
+        (ours / "cgroup.procs").write_text(process)
+    (top / "cgroup.subtree_control").write_text("+memory +pids")
