@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from autograder.cli.request import LabOption, course_key, lab_named, say
-from autograder.lab import find_root
+from autograder.cli.marks import marks_app
+from autograder.cli.request import LabOption, course_key, lab_named, labs_here, say
+from autograder.lab import LabError, find_root, with_hidden
 from autograder.printable import printable
 from autograder.results import LabResult
 from autograder.show import console
@@ -18,7 +20,12 @@ from autograder.show import console
 autograder_app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Give out the labs and grade them."
 )
+autograder_app.add_typer(marks_app)
 
+KeyFile = Annotated[Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")]
+Workers = Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.")]
+Cluster = Annotated[str, typer.Option(help="A Dask cluster: tcp://HOST:PORT, or local:NUMBER.")]
+Hidden = Annotated[Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")]
 UNSAFE = (
     "Tier T0: submissions run as plain processes with your rights. Grade in a container or under "
     "an account that holds nothing else."
@@ -43,31 +50,89 @@ def grade(
     submissions: Annotated[list[Path], typer.Argument(help="Archives, folders, files.")],
     lab: LabOption,
     out: Annotated[Path, typer.Option(help="Where results, gradebook and report go.")],
-    key_file: Annotated[
-        Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")
-    ] = None,
-    workers: Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.")] = 0,
+    key_file: KeyFile = None,
+    workers: Workers = 0,
+    cluster: Cluster = "",
+    hidden: Hidden = None,
+    times: Annotated[Path | None, typer.Option(help="When they came, as CSV: source,time.")] = None,
 ) -> None:
-    """Grade SUBMISSIONS: gradebook.csv, report.html and results/ in the folder OUT."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    """Grade SUBMISSIONS: gradebook.csv, report.html and results/ in the folder OUT.
 
-    from autograder.batch import find_submissions, grade_all
+    What OUT knows is not graded again; after an interruption, the same command goes on.
+    """
+    from autograder.batch import find_submissions, grade_all, handed_in
 
-    found, to = lab_named(lab), console(stderr=True)
-    paths, key = find_submissions(submissions, found), course_key(key_file)
+    found, key = lab_named(lab), course_key(key_file)
+    found = with_hidden(found, hidden) if hidden else found
+    paths = find_submissions(submissions, found)
+    moments = handed_in(paths, found, times)
     if key is None:
-        to.print("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
-    to.print(UNSAFE)
-    bar = Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=to)
-    with bar:
-        row = bar.add_task("grading", total=len(paths))
-        results = grade_all(
-            found, paths, out, key or b"practice", workers, lambda result: bar.advance(row)
-        )
+        _warn("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
+    _warn(UNSAFE)
+    with _progress(len(paths)) as done:
+        key = key or b"practice"
+        results = grade_all(found, paths, out, key, workers, done, moments, cluster)
     for line in _remarks(results):
-        to.print(printable(line, characters=300), markup=False, soft_wrap=True)
+        _warn(line)
     say(f"wrote {out / 'gradebook.csv'} and {out / 'report.html'}")
     raise typer.Exit(int(any(result.broken for result in results)))
+
+
+@autograder_app.command()
+def regrade(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that grade wrote.")],
+    where: Annotated[str, typer.Option(help="Which, in SQL, as in: \"reason = 'timeout'\".")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    key_file: KeyFile = None,
+    workers: Workers = 0,
+    cluster: Cluster = "",
+    hidden: Hidden = None,
+) -> None:
+    """Grade attempts anew from their files: those of another version of their lab or the grader.
+
+    With --where: those with a check for which it holds; a wrong name is answered with the columns.
+    """
+    from autograder.batch import grade_all, regradable
+
+    labs, key = labs_here(), course_key(key_file)
+    if hidden:
+        own = {path.parent.name for path in hidden.glob("*/checks.py")}
+        labs |= {name: with_hidden(lab, hidden) for name, lab in labs.items() if name in own}
+    groups, doubts = regradable(out, labs, where)
+    old = [one for group in groups.values() for one in group]
+    for doubt in doubts:
+        _warn(doubt)
+    for one in old:
+        say(f"{one.result.lab}: {printable(one.source, characters=300)}")
+    if key is None and any(one.result.key == "course" for one in old):
+        raise LabError("these were graded with a course key; name it with --key-file")
+    results: list[LabResult] = []
+    with _progress(len(old)) as done:
+        for name, group in {} if dry_run else groups.items():
+            paths, moments = [Path(one.source) for one in group], [one.handed_in for one in group]
+            again = (labs[name], paths, out, key or b"practice", workers, done, moments, cluster)
+            results += grade_all(*again, afresh=True)
+    raise typer.Exit(int(bool(doubts) or any(result.broken for result in results)))
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[LabResult], None]]:
+    """A bar on stderr, and what to call with each result; an interruption says how to go on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console(stderr=True)) as bar:
+            row = bar.add_task("grading", total=total)
+            yield lambda result: bar.advance(row)
+    except KeyboardInterrupt:
+        _warn("interrupted; what was graded is kept, and the same command goes on from there")
+        raise typer.Exit(130) from None
+
+
+def _warn(line: str) -> None:
+    text = printable(line, characters=300)
+    console(stderr=True).print(text, markup=False, soft_wrap=True)
 
 
 @autograder_app.command()
