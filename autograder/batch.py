@@ -1,27 +1,37 @@
 """Grade a class: every submission gets a row, whatever it is and whatever it does.
 
-Submissions are graded by a pool of threads (the work is done by their child processes), each
-result is written as soon as it is there, and the marks depend on neither order nor number of
-threads.
+Submissions are read one after the other into a short queue before the graders of a `Place`: threads
+here, whose work is done by their child processes, or a cluster. A result is in the store before the
+next one is awaited. What the store knows is not graded again, and what is handed in twice is graded
+once. Marks depend on neither the order nor the number of graders.
 """
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.atomic import write_atomically
-from autograder.grade import Grader
+from autograder.grade import PRACTICE, Grader
 from autograder.gradebook import write_csv
 from autograder.lab import Lab, LabError
 from autograder.report import write_html
-from autograder.results import LabResult
+from autograder.results import CheckResult, Graded, LabResult
 from autograder.sandbox import Sandbox
+from autograder.store import STORE, Store, cache_key, outdated, storable, terms_of
 from autograder.submission import Submission, read_submission
 from autograder.work import slug
+
+Done = Callable[[LabResult], None]
 
 
 def find_submissions(paths: Sequence[Path], lab: Lab) -> list[Path]:
@@ -40,60 +50,219 @@ def find_submissions(paths: Sequence[Path], lab: Lab) -> list[Path]:
     return found
 
 
+class Place(NamedTuple):
+    """Where submissions are graded: ``pool`` runs ``grade``, ``slots()`` of them at a time."""
+
+    pool: Executor
+    grade: Callable[[Submission], LabResult]
+    tier: str
+    slots: Callable[[], int]
+
+
+@contextlib.contextmanager
+def open_place(lab: Lab, key: bytes, workers: int = 0, cluster: str = "") -> Iterator[Place]:
+    """Threads of this process, one a core unless told otherwise; or the cluster of this name."""
+    if cluster:
+        from autograder.cluster import dask_cluster
+
+        with dask_cluster(cluster, lab, key) as place:
+            yield place
+        return
+    slots = workers or os.cpu_count() or 1
+    with Sandbox(lab) as sandbox:
+        pool = ThreadPoolExecutor(slots)
+        try:
+            yield Place(pool, Grader(lab, sandbox, key).grade, sandbox.tier, lambda: slots)
+        finally:  # without waiting: what still runs ends when the sandbox ends its children
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 def grade_all(
     lab: Lab,
     paths: Sequence[Path],
     out: Path,
     key: bytes,
     workers: int = 0,
-    done: Callable[[LabResult], None] = lambda result: None,
+    done: Done = lambda result: None,
+    moments: Sequence[float] | None = None,
+    cluster: str = "",
+    afresh: bool = False,
 ) -> list[LabResult]:
-    """Grade the submissions at ``paths`` and write results, gradebook and report below ``out``.
+    """Grade the submissions at ``paths``; write store, results, gradebook and report below ``out``.
 
-    done: called with each result as it comes. Returns the results in the order of ``paths``.
+    done: called with each result as it comes; moments: when each was handed in, default: the time
+    of its file; afresh: grade even what the store knows. Returns the results in the order of
+    ``paths``. May be killed at any moment: the same call goes on.
     """
-    names = _file_names([path.stem for path in paths])
-    with Sandbox(lab) as sandbox, ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        grader = Grader(lab, sandbox, key)
-        futures = [pool.submit(_grade, grader, path) for path in paths]
-        places = dict(zip(futures, names, strict=True))
-        for future in _as_they_come(pool, futures):
-            _write(future.result(), out / "results" / f"{places[future]}.json")
-            done(future.result())
-    results = [future.result() for future in futures]
-    write_csv(results, out / "gradebook.csv")
-    write_html(results, lab, out / "report.html")
-    return results
+    with Store(out / STORE, create=True) as store:
+        with open_place(lab, key, workers, cluster) as place:
+            batch = _Batch(lab, key, store, place, done, afresh)
+            for path, moment in zip(paths, moments or handed_in(paths, lab), strict=True):
+                batch.add(path, moment)
+            batch.finish()
+        graded = {one.source: one.result for one in publish(store, lab, out)}
+    return [graded[_source(path)] for path in paths]
 
 
-def _as_they_come(pool: Executor, futures: list[Future[LabResult]]) -> Iterator[Future[LabResult]]:
-    """Finished futures; when we are interrupted, those that have not begun are dropped."""
+@dataclass
+class _Job:
+    """A submission that is being graded, and all who handed it in: (source, moment, submission)."""
+
+    key: str
+    owners: list[tuple[str, float, Submission]]
+    tries: int = 0
+
+
+@dataclass
+class _Batch:
+    """Grades submissions of one lab at one place into a store."""
+
+    lab: Lab
+    key: bytes
+    store: Store
+    place: Place
+    done: Done
+    afresh: bool
+
+    def __post_init__(self) -> None:
+        self._terms = terms_of(self.lab, self.place.tier)
+        self._running: dict[Future[LabResult], _Job] = {}
+
+    def add(self, path: Path, moment: float) -> None:
+        """Keep the attempt at ``path``, now or when its grading ends; waits while all are busy."""
+        submission = read_submission(path, self.lab)
+        key = cache_key(submission, self.lab, self._terms, self.key)
+        job = _Job(key, [(_source(path), moment, submission)])
+        same = [running for running in self._running.values() if running.key == key]
+        known = None if self.afresh else self.store.find(key)
+        if same:
+            same[0].owners += job.owners
+        elif known:
+            self._keep(job, known)
+        else:
+            self._start(job)
+        while len(self._running) >= 2 * self.place.slots():
+            self._collect()
+
+    def finish(self) -> None:
+        """Wait for all that was added."""
+        while self._running:
+            self._collect()
+
+    def _start(self, job: _Job) -> None:
+        job.tries += 1
+        self._running[self.place.pool.submit(self.place.grade, job.owners[0][2])] = job
+
+    def _collect(self) -> None:
+        """Keep what has been graded; what failed for a fault of ours is tried once more."""
+        for future in wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+            job = self._running.pop(future)
+            result = self._outcome(future, job.owners[0][2])
+            if result.broken and job.tries == 1:
+                self._start(job)
+            else:
+                self._keep(job, result)
+
+    def _outcome(self, future: Future[LabResult], submission: Submission) -> LabResult:
+        """A result, even when it is our own program that fails on this submission."""
+        try:
+            return future.result()
+        except LabError:
+            raise  # nothing can be graded there
+        except Exception as error:
+            why = f"grading failed, no fault of the student's: {type(error).__name__}: {error}"
+            lab, kind = self.lab, "practice" if self.key == PRACTICE else "course"
+            failed = CheckResult("grading", lab.tasks[0].name, "grading", 100, 0.0, "internal", why)
+            about = (lab.name, lab.title, lab.version, submission.hash, self.place.tier, kind)
+            return LabResult(submission.student, *about, (failed,), problem=why)
+
+    def _keep(self, job: _Job, result: LabResult) -> None:
+        graded = [
+            Graded(source, moment, replace(result, student=s.student, note=s.note(self.lab)))
+            for source, moment, s in job.owners
+        ]
+        self.store.keep(job.key, self._terms["grader"], graded)
+        for one in graded:
+            self.done(one.result)
+
+
+def publish(store: Store, lab: Lab, out: Path) -> list[Graded]:
+    """Write what is to be read: a lab's results and report, and the gradebook of all labs."""
+    graded = list(store.graded(lab.name))
+    for name, one in zip(_file_names([one.source for one in graded], lab), graded, strict=True):
+        text = json.dumps(one.result.to_gradescope(), indent=1) + "\n"
+        write_atomically(out / "results" / f"{name}.json", text)
+    write_csv([one.result for one in store.graded()], out / "gradebook.csv")
+    write_html([one.result for one in graded], lab, out / "report.html")
+    return graded
+
+
+def regradable(
+    out: Path, labs: dict[str, Lab], where: str = ""
+) -> tuple[dict[str, list[Graded]], list[str]]:
+    """The attempts to grade again, by lab; and why some that should be cannot, whose results stay.
+
+    where: an SQL condition on `Store.select`'s view; default: the `outdated` ones.
+    """
+    groups, doubts = dict[str, list[Graded]](), []
+    with Store(out / STORE) as store:
+        chosen = store.select(where or outdated(labs.values()))
+        for one in store.graded():
+            if (one.result.lab, one.source) in chosen:
+                if doubt := _doubt(one, labs.get(one.result.lab)):
+                    doubts.append(f"{one.source} {doubt}; its old result stays")
+                else:
+                    groups.setdefault(one.result.lab, []).append(one)
+    return groups, doubts
+
+
+def _doubt(old: Graded, lab: Lab | None) -> str:
+    """Why it cannot be graded again as it was handed in; empty when it can be."""
+    if lab is None:
+        return f"answers {old.result.lab}, which is no lab of this course"
+    if any(check.hidden for check in old.result.checks) and not lab.hidden:
+        return "was graded with hidden checks, which --hidden names"
+    if not Path(old.source).exists():
+        return "is gone"
+    same = read_submission(Path(old.source), lab).hash == old.result.submission
+    return "" if same else "has changed since (autograder grade takes it as it is now)"
+
+
+def handed_in(paths: Sequence[Path], lab: Lab, times: Path | None = None) -> list[float]:
+    """When each was handed in, in seconds since 1970: the time of its file, or what ``times`` says.
+
+    times: a CSV file of names and times, for platforms that give every file the time of export.
+    """
+    if times is None:
+        return [_modified(path, lab) for path in paths]
     try:
-        yield from as_completed(futures)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+        with times.open(encoding="utf-8-sig", newline="") as lines:
+            known = {row["source"]: row["time"] for row in csv.DictReader(lines)}
+        return [datetime.fromisoformat(known[path.name]).timestamp() for path in paths]
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = "the columns source and time, as in: ada.zip,2026-10-01T23:59:00+02:00"
+        raise LabError(
+            f"{times} lacks {error}; expected a row a submission with {wanted}"
+        ) from None
 
 
-def _grade(grader: Grader, path: Path) -> LabResult:
-    """A result, even when it is our own program that fails on this submission."""
-    submission = Submission(path.name, {}, problem="it could not be read")
-    try:
-        submission = read_submission(path, grader.lab)
-        return grader.grade(submission)
-    except Exception as error:
-        return grader.not_gradable(submission, "internal", f"{type(error).__name__}: {error}")
+def _modified(path: Path, lab: Lab) -> float:
+    for place in (path / lab.file, path):  # a folder's own time is that of its last copy
+        with contextlib.suppress(OSError):
+            return place.lstat().st_mtime
+    return time.time()  # gone meanwhile; its row will say so
 
 
-def _write(result: LabResult, path: Path) -> None:
-    write_atomically(path, json.dumps(result.to_gradescope(), indent=1) + "\n")
+def _source(path: Path) -> str:
+    return storable(os.path.abspath(path))
 
 
-def _file_names(names: list[str]) -> list[str]:
+def _file_names(sources: Sequence[str], lab: Lab) -> list[str]:
     """A safe name for each, no two of them alike even where case does not count."""
     taken: dict[str, int] = {}
     unique = []
-    for name in map(slug, names):
+    for source in sources:
+        name = f"{lab.name}-{slug(Path(source).stem.removeprefix(f'{lab.name}-'))}"
         count = taken[name.lower()] = taken.get(name.lower(), 0) + 1
         unique.append(name if count == 1 else f"{name}-{count}")
     return unique

@@ -135,7 +135,7 @@ def test_release_and_grade_work_together(run, course, lab, tmp_path):
     arguments = ["grade", tmp_path / "ada.py", "--lab", "sums", "--out", tmp_path / "out"]
     code, out, err = run("autograder", *arguments)
     assert code == 0 and "gradebook.csv" in out and "practice marks" in err
-    stored = json.loads((tmp_path / "out/results/ada.json").read_text())
+    stored = json.loads((tmp_path / "out/results/sums-ada.json").read_text())
     assert stored["score"] == 100 and stored["extra_data"]["key"] == "practice"
 
 
@@ -146,7 +146,7 @@ def test_the_course_key_is_read_from_a_file_or_the_environment(run, lab, tmp_pat
     assert "practice" not in run("autograder", *arguments, "--key-file", tmp_path / "key")[2]
     monkeypatch.setenv("AUTOGRADER_KEY", "secret")
     assert "practice" not in run("autograder", *arguments)[2]
-    assert "secret" not in (tmp_path / "out/results/ada.json").read_text()
+    assert "secret" not in (tmp_path / "out/results/sums-ada.json").read_text()
     (tmp_path / "key").write_text(" \n", encoding="utf-8")
     code, _, err = run("autograder", *arguments, "--key-file", tmp_path / "key")
     assert code == 2 and "empty" in err
