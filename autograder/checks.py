@@ -16,13 +16,15 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autograder.lab import Lab, LabError
 from autograder.student import StudentError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from autograder.student import Student
@@ -59,15 +61,21 @@ class Check:
     hint: str
     section: str
     body: Body
+    needs: str = ""
+    hidden: bool = False
 
 
 def check(
-    *, task: str, points: int, title: str, hint: str = "", section: str = ""
+    *, task: str, points: int, title: str, hint: str = "", section: str = "", needs: str = ""
 ) -> Callable[[Body], Body]:
-    """Mark a function ``body(student, rng)`` as a check of ``task`` worth ``points``."""
+    """Mark a function ``body(student, rng)`` as a check of ``task`` worth ``points``.
+
+    needs: an earlier check, without whose points this one is not run.
+    """
 
     def register(body: Body) -> Body:
-        body.check = Check(body.__name__, task, points, title, hint, section, body)  # type: ignore[attr-defined]
+        name = body.__name__
+        body.check = Check(name, task, points, title, hint, section, body, needs)  # type: ignore[attr-defined]
         return body
 
     return register
@@ -103,24 +111,26 @@ def each_alike(
 
 
 def load_checks(lab: Lab) -> list[Check]:
-    """The checks of a lab, in the order in which they are written."""
+    """The checks of a lab, in the order in which they are written; the instructor's own last."""
     if not (lab.folder / "checks.py").exists():
         raise LabError(f"{lab.name} has no checks.py")
-    module = importlib.import_module(".checks", _package(lab))
-    found = [value.check for value in vars(module).values() if _is_check(value)]
+    found = _checks_in(lab.folder, f"_lab_{lab.name}")
+    if lab.hidden:
+        own = _checks_in(lab.hidden, f"_hidden_{lab.name}")
+        found += [replace(each, hidden=True) for each in own]
     _check_checks(lab, found)
     return found
 
 
-def _package(lab: Lab) -> str:
-    """The lab's folder as a package, so that checks.py can import the lab's other judges."""
-    name = f"_lab_{lab.name}"
-    for loaded in [other for other in sys.modules if other.partition(".")[0] == name]:
+def _checks_in(folder: Path, package: str) -> list[Check]:
+    """Those of the folder's checks.py, which may import the other judges beside it."""
+    for loaded in [other for other in sys.modules if other.partition(".")[0] == package]:
         del sys.modules[loaded]  # of another folder of this name, or of an older text
-    package = sys.modules[name] = types.ModuleType(name)
-    package.__path__ = [str(lab.folder)]
+    parent = sys.modules[package] = types.ModuleType(package)
+    parent.__path__ = [str(folder)]
     importlib.invalidate_caches()
-    return name
+    module = importlib.import_module(".checks", package)
+    return [value.check for value in vars(module).values() if _is_check(value)]
 
 
 def _is_check(value: object) -> bool:
@@ -131,7 +141,12 @@ def _check_checks(lab: Lab, checks: list[Check]) -> None:
     tasks = {task.name for task in lab.tasks}
     if not checks:
         raise LabError(f"{lab.name}: checks.py has no function under @check")
-    for each in checks:
+    names = [each.name for each in checks]
+    for place, each in enumerate(checks):
+        if names.count(each.name) > 1:
+            raise LabError(f"{lab.name}: there are several checks called {each.name}")
+        if each.needs and each.needs not in names[:place]:
+            raise LabError(f"{lab.name}: {each.name} needs {each.needs!r}, no check before it")
         if each.task not in tasks:
             raise LabError(f"{lab.name}: {each.name} names the task {each.task!r}, not in lab.toml")
         if not isinstance(each.points, int) or each.points < 1:

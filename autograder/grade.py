@@ -14,9 +14,8 @@ import hmac
 import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from autograder.checks import Check, Score, Wrong, load_checks
@@ -106,12 +105,24 @@ class Grader:
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
         _load(students[0], self.lab.file)
+        begun: dict[str, Future[CheckResult]] = {}
         with ThreadPoolExecutor(self.workers) as pool:
-            judge = partial(self._judge, submission)
-            checks = tuple(pool.map(judge, self.checks, students))
+            for each, student in zip(self.checks, students, strict=True):
+                needed = begun.get(each.needs)  # earlier in the queue: it never waits for us
+                begun[each.name] = pool.submit(self._judge, submission, each, student, needed)
+        checks = tuple(one.result() for one in begun.values())
         return replace(self._result(submission, checks), printed=_cut(students[0].printed()[0]))
 
-    def _judge(self, submission: Submission, each: Check, student: Student) -> CheckResult:
+    def _judge(
+        self,
+        submission: Submission,
+        each: Check,
+        student: Student,
+        needed: Future[CheckResult] | None,
+    ) -> CheckResult:
+        if needed and not (other := needed.result()).passed:
+            student.close()
+            return _verdict(each, "skipped", f"not run: it needs {other.title!r}")
         began = time.perf_counter()
         rng = seeded(self.key, self.lab.version, submission.hash, each.name)
         try:
@@ -183,6 +194,7 @@ def _verdict(each: Check, reason: str | None, message: str) -> CheckResult:
         message=_cut(message),  # whatever a student's process said, in the end
         hint=each.hint if reason in HINTED else "",
         section=each.section,
+        hidden=each.hidden,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from autograder.process import Limits
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-GRADED = ("lab.toml", "checks.py", "probes.py")
+GRADED = ("lab.toml", "checks.py", "probes.py", "yardstick.py")
 
 
 class LabError(ValueError):
@@ -49,6 +49,7 @@ class Lab:
     given: tuple[str, ...] = ()  # "package.module:name", shown whole above the functions to write
     judges: tuple[str, ...] = ()  # files beside checks.py that it imports: from .disk import Disk
     limits: Limits = field(default_factory=Limits)
+    hidden: Path | None = None  # a folder with the instructor's own checks.py, never given out
     version: str = ""  # a hash of all that decides about marks
 
     @property
@@ -87,6 +88,15 @@ def load_lab(path: Path | str) -> Lab:
         raise LabError(f"{folder / 'lab.toml'}: {error}") from None
 
 
+def with_hidden(lab: Lab, folder: Path) -> Lab:
+    """``lab`` with the checks of ``folder``/LAB/checks.py too, which are never given out."""
+    hidden = folder.resolve() / lab.name
+    if not (hidden / "checks.py").is_file():
+        raise LabError(f"{hidden / 'checks.py'} does not exist: the hidden checks of {lab.name}")
+    lab = replace(lab, hidden=hidden)
+    return replace(lab, version=_version(lab))
+
+
 def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
     known = {"title", "chapter", "file", "imports", "extra", "given", "judges", "limits", "tasks"}
     _no_other_keys("the top level", data, known)
@@ -109,7 +119,8 @@ def _lab_from(folder: Path, data: dict[str, Any]) -> Lab:
 def _version(lab: Lab) -> str:
     """The same on every platform, whatever its line ends."""
     digest = hashlib.sha256()
-    for path in [*lab.graded, *(lab.folder / "files" / name for name in lab.extra)]:
+    hidden = sorted(lab.hidden.glob("*.py")) if lab.hidden else []
+    for path in [*hidden, *lab.graded, *(lab.folder / "files" / name for name in lab.extra)]:
         text = path.read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{path.name}\0{len(text)}\0".encode() + text)
     return f"sha256:{digest.hexdigest()}"

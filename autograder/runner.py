@@ -8,6 +8,9 @@ forging: no check, no expected value, no mark. It only does what frames on stdin
     {"do": "load", "name": ..., ...}        run the student's file, then the lab's probes.py
     {"do": "call", "name": ...}             call one of its functions
     {"do": "probe", "name": ...}            call a function of probes.py with the file's module
+    {"do": "new", "name": ...}              make an object of one of its classes, answer its number
+    {"do": "method", "of": 3, "name": ...}  call a method of object 3
+    {"do": "usage"}                         processor time and peak memory, where none else sees
 
 and answers each with {"value": ...} or {"error": type, "message": ..., "where": ...}. It needs
 only the standard library, and never sees more of it than what it is asked to load.
@@ -23,6 +26,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any
@@ -63,6 +67,7 @@ def _take_channels() -> tuple[IO[bytes], IO[bytes]]:
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
     return requests, replies
 
@@ -159,12 +164,48 @@ def probe(
         raise
 
 
+def new(
+    modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> int:
+    """The number of a new object of the student's class ``name``."""
+    _objects.append(call(modules, name, arguments, keywords))
+    return len(_objects) - 1
+
+
+def method(
+    modules: dict[str, ModuleType],
+    of: int,
+    name: str,
+    arguments: list[Any],
+    keywords: dict[str, Any],
+) -> Any:
+    """What the method ``name`` of an object returns."""
+    function = getattr(_objects[of], name, None)
+    if not callable(function):
+        raise Missing(f"{type(_objects[of]).__name__}.{name}")
+    return function(*arguments, **keywords)
+
+
+def usage(modules: dict[str, ModuleType]) -> list[float]:
+    """Seconds of processor time and bytes at the peak, for systems that hide them from others."""
+    peak = 0
+    with contextlib.suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return [time.process_time(), float(peak)]
+
+
+_objects: list[Any] = []
 _DEEDS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,
     "put": put,
     "load": load,
     "call": call,
     "probe": probe,
+    "new": new,
+    "method": method,
+    "usage": usage,
 }
 
 

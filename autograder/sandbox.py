@@ -109,7 +109,7 @@ class Sandbox:
         )
 
     def _walls(self, tier: str) -> dict[str, Any]:
-        return tiers.walls(tier, [*self._paths, str(self.stage)])
+        return tiers.walls(tier, str(self.stage), self._paths)
 
     def start(self, files: dict[str, bytes]) -> Child:
         """A child with its walls up and slow imports done, the student's file not yet loaded."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autograder.lab import Lab, earlier_modules, modules
 
-MAX_SOURCE = 2**20
+MAX_SOURCE = 2**18  # bytes; to parse them takes up to a thousand times as much memory
 
 
 class Rejected(Exception):

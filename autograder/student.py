@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from autograder.lab import LabError
 from autograder.process import Child, Lost
 from autograder.sandbox import Sandbox
 
@@ -33,6 +35,29 @@ class StudentRaised(StudentError):
         self.kind, self.text = kind, text
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a call returned, its seconds of processor time, and the bytes it added at its peak.
+
+    The kernel counts memory in batches: ``peak`` is good to about a megabyte.
+    """
+
+    value: Any
+    cpu: float
+    peak: int
+
+
+class Handle:
+    """An object in the student's process: its methods are called, it is never seen."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def call(self, method: str, *arguments: object, **keywords: object) -> Any:
+        """What the method returns, as plain data."""
+        return self._ask(method, arguments, keywords)
+
+
 class Student:
     """One submission, under one check: the first call starts a child of its own.
 
@@ -55,6 +80,28 @@ class Student:
     def run(self, probe: str, *arguments: object, **keywords: object) -> Any:
         """What the function ``probe`` of probes.py returns, run beside the student's file."""
         return self._ask("probe", probe, arguments, keywords)
+
+    def new(self, name: str, *arguments: object, **keywords: object) -> Handle:
+        """A new object of the student's class ``name``, which lives until the next restart."""
+        number = self._ask("new", name, arguments, keywords)
+        return Handle(lambda *question: self._ask("method", *question, of=number))
+
+    def cost(self, function: str, *arguments: object, **keywords: object) -> Cost:
+        """``call``, and what it took, read from outside the child where the system lets us."""
+        if self._sandbox.lab.limits.processes != 1:
+            raise LabError("cost is read of one process: put processes = 1 under [limits]")
+        self.load()
+        assert self._child
+        before, memory = self._child.usage()[0], self._child.forget_peak()
+        value = self.call(function, *arguments, **keywords)
+        after, peak = self._child.usage()
+        self._child.freeze()
+        return Cost(value, after - before, max(peak - memory, 0))
+
+    def rival(self, file: str) -> Student:
+        """Another student, who handed in ``file`` of the lab's folder."""
+        lab = self._sandbox.lab
+        return Student({lab.file: (lab.folder / file).read_bytes()}, self._sandbox)
 
     def call_raises(self, function: str, *arguments: object, **keywords: object) -> tuple[str, str]:
         """(type name, message) of what ``function`` raised; ("", "") when it returned."""
@@ -97,13 +144,21 @@ class Student:
         if self._child:
             self._child.close()
 
-    def _ask(self, do: str, name: str, arguments: tuple[object, ...], keywords: object) -> Any:
+    def _ask(
+        self,
+        do: str,
+        name: str,
+        arguments: tuple[object, ...],
+        keywords: object,
+        **more: object,
+    ) -> Any:
         self.load()
         assert self._child
         if self._stuck is not None and self._stuck[name] >= PATIENCE:
             why = f"{PATIENCE} other checks called the same function and had no answer in time"
             raise StudentError("timeout", f"not run, to save you time: {why}")
         request = {"do": do, "name": name, "arguments": arguments, "keywords": keywords}
+        request |= more
         return self._value(self._child.ask, request, name if do == "call" else "")
 
     def _value(self, ask: Callable[[Any], dict[str, Any]], about: Any, function: str) -> Any:

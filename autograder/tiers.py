@@ -66,7 +66,7 @@ def _for_everybody(path: str) -> bool:
     return all(up.stat().st_mode & 0o001 for up in (Path(path), *Path(path).parents))
 
 
-def walls(tier: str, readable: Iterable[str]) -> dict[str, Any]:
+def walls(tier: str, stage: str, readable: list[str]) -> dict[str, Any]:
     """What `confine.raise_walls` is told; {} for T0."""
     if tier == "T0":
         return {}
@@ -75,7 +75,7 @@ def walls(tier: str, readable: Iterable[str]) -> dict[str, Any]:
         "namespaces": apart,
         "user": user,
         "folders": _writable(readable) if apart else [],
-        "readable": None if apart else _opened(readable),
+        "readable": None if apart else _opened([*readable, stage]),
         "filter": seccomp.program(shared=not apart, lone=not apart and user is None),
     }
 

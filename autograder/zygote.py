@@ -81,5 +81,6 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     for place, descriptor in enumerate(descriptors):
         os.dup2(descriptor, place)
     os.closerange(3, 2**16)
+    os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])

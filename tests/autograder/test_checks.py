@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from autograder import Score, StudentError, Wrong, check, close, each_alike, typed
 from autograder.checks import load_checks
-from autograder.lab import LabError, load_lab
+from autograder.grade import grade_source
+from autograder.lab import LabError, load_lab, with_hidden
+from autograder.sandbox import Sandbox
+from autograder.starter import answer_source
 
 
 def accepted(*arguments, **keywords):
@@ -196,3 +199,88 @@ def test_a_check_stays_a_plain_function():
         return None
 
     assert plain(None, None) is None
+
+
+NEEDING = """
+
+@check(task="product", points=1, title="doubles", needs="multiplies")
+def doubles(student, rng):
+    assert student.run("twice", [2]) == 4
+"""
+
+
+def with_checks(lab, more: str):
+    path = lab.folder / "checks.py"
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    return load_lab(lab.folder)
+
+
+def test_a_check_is_skipped_when_the_one_it_needs_is_missed(lab):
+    lab = with_checks(lab, NEEDING)
+    zero = answer_source(lab, "def product(numbers):\n    return 0\n")
+    skipped = grade_source(lab, zero).checks[-1]
+    assert (skipped.reason, skipped.score) == ("skipped", 0)
+    assert "multiplies" in skipped.message and not skipped.hint
+    assert grade_source(lab, answer_source(lab)).checks[-1].passed
+
+
+@pytest.mark.parametrize("needs", ["later", "doubles", "nonsense"])
+def test_a_check_may_need_only_one_before_it(lab, needs):
+    more = NEEDING.replace("multiplies", needs) + NEEDING.replace("doubles", "later")
+    with pytest.raises(LabError, match=f"doubles needs '{needs}', no check before it"):
+        load_checks(with_checks(lab, more))
+
+
+def test_two_checks_of_one_name_are_refused(lab, tmp_path):
+    own = tmp_path / "own" / lab.name
+    own.mkdir(parents=True)
+    own.joinpath("checks.py").write_bytes(lab.folder.joinpath("checks.py").read_bytes())
+    with pytest.raises(LabError, match="several checks called sums_random_numbers"):
+        load_checks(with_hidden(lab, own.parent))
+
+
+HIDDEN = """
+from autograder import check, close
+
+from .numbers import LARGE
+
+
+@check(task="total", points=10, title="large sums", hint="Floats.")
+def sums_large_numbers(student, rng):
+    close(student.call("total", [LARGE, 1.0]), LARGE + 1.0, rtol=0)
+"""
+
+
+@pytest.fixture
+def hidden(lab, tmp_path):
+    """The folder of an instructor's own checks."""
+    own = tmp_path / "own" / lab.name
+    own.mkdir(parents=True)
+    own.joinpath("checks.py").write_text(HIDDEN, encoding="utf-8")
+    own.joinpath("numbers.py").write_text("LARGE = 2.0**40\n", encoding="utf-8")
+    return own.parent
+
+
+def test_hidden_checks_come_last_and_are_marked(lab, hidden):
+    checks = load_checks(with_hidden(lab, hidden))
+    assert [each.hidden for each in checks] == [False] * 3 + [True]
+    result = grade_source(with_hidden(lab, hidden), answer_source(lab))
+    assert result.checks[-1].hidden and result.score == result.points == 110
+
+
+def test_hidden_checks_decide_about_the_version(lab, hidden):
+    versions = {lab.version, with_hidden(lab, hidden).version}
+    hidden.joinpath(lab.name, "numbers.py").write_text("LARGE = 2.0**41\n", encoding="utf-8")
+    versions.add(with_hidden(lab, hidden).version)
+    assert len(versions) == 3
+
+
+def test_hidden_checks_are_never_where_a_child_can_look(lab, hidden):
+    with Sandbox(with_hidden(lab, hidden)) as sandbox:
+        texts = [path.read_bytes() for path in sandbox.stage.rglob("*") if path.is_file()]
+    assert texts and not any(b"sums_large_numbers" in text or b"2.0**40" in text for text in texts)
+
+
+def test_a_folder_without_hidden_checks_is_said_so(lab, tmp_path):
+    with pytest.raises(LabError, match=r"checks.py does not exist: the hidden checks of sums"):
+        with_hidden(lab, tmp_path)
