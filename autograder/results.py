@@ -52,6 +52,7 @@ class CheckResult:
             "score": self.score,
             "max_score": self.points,
             "status": "passed" if self.passed else "failed",
+            "visibility": "after_published" if self.hidden else "visible",
             "output": "\n".join(part for part in (self.message, self.advice()) if part),
             "extra_data": asdict(self),
         }
@@ -101,12 +102,14 @@ class LabResult:
 
     def to_gradescope(self) -> dict[str, Any]:
         """The whole of ``results.json``."""
-        passed = sum(check.passed for check in self.checks)
+        public = [check for check in self.checks if not check.hidden]
+        hidden = len(self.checks) - len(public)
+        told = f"{sum(check.passed for check in public)} of {len(public)} checks passed"
         about = {key: value for key, value in asdict(self).items() if key != "checks"}
         return {
             "score": self.score,
             "execution_time": self.seconds,
-            "output": self.problem or f"{passed} of {len(self.checks)} checks passed",
+            "output": self.problem or (f"{told}; {hidden} hidden" if hidden else told),
             "output_format": "text",
             "visibility": "visible",
             "stdout_visibility": "hidden",

@@ -1,6 +1,7 @@
 """Results survive the way through Gradescope's format."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ CHECKS = st.builds(
     section=TEXT,
     seconds=SECONDS,
     printed=TEXT,
+    hidden=st.booleans(),
 )
 RESULTS = st.builds(
     LabResult,
@@ -52,6 +54,16 @@ def test_the_file_has_what_gradescope_asks_for(result):
     for test in data["tests"]:
         assert {"name", "score", "max_score", "status", "output"} <= test.keys()
         assert test["status"] in ("passed", "failed")
+        assert test["visibility"] == (
+            "after_published" if test["extra_data"]["hidden"] else "visible"
+        )
+
+
+@given(RESULTS)
+def test_what_students_read_at_once_does_not_depend_on_hidden_verdicts(result):
+    other = tuple(replace(c, reason="wrong", score=0.0) if c.hidden else c for c in result.checks)
+    lines = [each.to_gradescope()["output"] for each in (result, replace(result, checks=other))]
+    assert lines[0] == lines[1]
 
 
 def test_advice_is_given_for_what_was_missed_alone():
