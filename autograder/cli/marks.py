@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.request import say
+from autograder.cli.request import course_key, lab_named, say
+from autograder.lab import LabError, with_hidden
 from autograder.printable import printable
 from autograder.show import console
 
@@ -48,3 +49,24 @@ def gradebook(
         to.print(printable(doubt, characters=300), markup=False, soft_wrap=True)
     say(f"wrote {target}")
     raise typer.Exit(int(bool(book.doubts)))
+
+
+@marks_app.command("gradescope-zip")
+def gradescope_zip(
+    lab: Annotated[str, typer.Argument(metavar="LAB", help="Its name, as in: labs list")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write.")],
+    key_file: Annotated[
+        Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")
+    ] = None,
+    hidden: Annotated[
+        Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")
+    ] = None,
+) -> None:
+    """Write the zip to upload as the autograder of a programming assignment on Gradescope."""
+    from autograder.course.gradescope import write_zip
+
+    found, key = lab_named(lab), course_key(key_file)
+    if key is None:
+        raise LabError("the zip needs the course key: --key-file or AUTOGRADER_KEY")
+    write_zip(with_hidden(found, hidden) if hidden else found, file, key)
+    say(f"wrote {file}; it holds the course key: give it to nobody but Gradescope")

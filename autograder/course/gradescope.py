@@ -1,0 +1,147 @@
+"""A zip that grades one lab on Gradescope, and what it runs there.
+
+In the zip are ``setup.sh`` and ``run_autograder``, the student bundle, the versions of the packages
+that grade here, the course key and the instructor's own checks. Gradescope unpacks it to
+/autograder/source, where root alone may read. ``results/results.json`` is there from the first
+moment on and holds what has been earned so far: what the platform stops keeps its marks.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.atomic import replacing, write_atomically
+from autograder.checks import Check, Score
+from autograder.grade import Grader
+from autograder.lab import Lab, load_lab, third_party, with_hidden
+from autograder.release import release
+from autograder.results import LabResult
+from autograder.sandbox import Sandbox
+from autograder.submission import LONG_AGO, read_submission
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from autograder.student import Student
+
+SCRIPTS = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
+STOPPED = "the platform's time was over before this was checked"
+FAILED = "The grader failed, which is no fault of yours. Please tell the staff."
+
+
+def write_zip(lab: Lab, target: Path, key: bytes) -> None:
+    """Write the zip for ``lab``, its hidden checks included, to ``target``; only we may read it."""
+    files = {"course.key": key, "requirements.txt": _requirements(lab).encode()}
+    for name, script in SCRIPTS.items():
+        text = Path(__file__).with_name(script).read_bytes()
+        files[name] = text.replace(b"\r\n", b"\n").replace(b"LAB", lab.name.encode())
+    for path in lab.hidden.glob("*.py") if lab.hidden else ():
+        files[f"hidden/{lab.name}/{path.name}"] = path.read_bytes()
+    with tempfile.TemporaryDirectory() as scratch, replacing(target) as file:
+        bundle = Path(scratch, "bundle")
+        files |= {str(p.relative_to(bundle)): p.read_bytes() for p in release(lab.root, bundle)}
+        file.touch(mode=0o600)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in sorted(files.items()):
+                member = zipfile.ZipInfo(Path(name).as_posix(), LONG_AGO)
+                mode = stat.S_IFREG | (0o700 if name in SCRIPTS else 0o600)
+                member.external_attr = mode << 16
+                archive.writestr(member, content, zipfile.ZIP_DEFLATED)
+
+
+def _requirements(lab: Lab) -> str:
+    """The packages that grading needs, in the versions that are installed here."""
+    owners = metadata.packages_distributions()
+    names = {owners[name][0] for name in ("numpy", "rich", "typer", *third_party(lab))}
+    versions = {name: metadata.version(name).partition("+")[0] for name in names}
+    return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))
+
+
+def grade_here(name: str, root: Path) -> LabResult:
+    """Grade the submission below ``root``, Gradescope's folder, from its ``source``."""
+    source, target = root / "source", root / "results" / "results.json"
+    lab = load_lab(source / "labs" / name)
+    lab = with_hidden(lab, source / "hidden") if (source / "hidden").exists() else lab
+    student, late = _metadata(root / "submission_metadata.json")
+    submission = replace(
+        read_submission(_handed_in(root / "submission", lab), lab), student=student
+    )
+    with Sandbox(lab) as sandbox:
+        grader = Grader(lab, sandbox, (source / "course.key").read_bytes())
+        so_far = replace(grader.not_gradable(submission, "timeout", STOPPED), problem=None)
+        _write(so_far, target)
+        verdicts = {each.name: each for each in so_far.checks}
+
+        def note(name: str, **earned: Any) -> None:
+            verdicts[name] = replace(verdicts[name], **earned)
+            _write(replace(so_far, checks=tuple(verdicts.values())), target)
+
+        grader.checks = [_noting(each, note) for each in grader.checks]
+        result = grader.grade(submission)
+    result = replace(result, note="; ".join(filter(None, (result.note, late))))
+    _write(result, target, late)
+    return result
+
+
+def _noting(each: Check, note: Callable[..., None]) -> Check:
+    """``each``, which also notes what it earned: whatever stops us later, that stays."""
+
+    def body(student: Student, rng: np.random.Generator) -> Score | None:
+        score = each.body(student, rng)
+        part = score or Score(1.0)
+        reason = "wrong" if part.fraction < 1 else None
+        note(each.name, score=each.points * part.fraction, reason=reason, message=part.message)
+        return score
+
+    return replace(each, body=body)
+
+
+def _write(result: LabResult, path: Path, late: str = "") -> None:
+    shown = result.to_gradescope()
+    write_atomically(path, json.dumps({**shown, "output": f"{shown['output']}\n{late}".strip()}))
+
+
+def _handed_in(folder: Path, lab: Lab) -> Path:
+    """Where the lab's file is: at the top, in a folder, or in an archive."""
+    places = [folder, *sorted(folder.iterdir())]
+    return next((at for at in places if at.suffix == ".zip" or (at / lab.file).exists()), folder)
+
+
+def _metadata(path: Path) -> tuple[str, str]:
+    """Whose it is, and how late, as far as the platform says."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        student = ", ".join(user["email"] for user in data["users"])
+        times = data["created_at"], data["assignment"]["due_date"]
+        handed_in, due = map(datetime.fromisoformat, times)
+        hours = (handed_in - due).total_seconds() / 3600
+        return student, f"handed in {hours:.1f} hours late" if hours > 0 else ""
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        print(f"submission_metadata.json does not say who and when: {error!r}")
+        return "unknown", ""
+
+
+def main(name: str, root: Path) -> None:
+    """What ``run_autograder`` runs; what it prints, only the staff may see."""
+    failed = {"score": 0, "output": FAILED, "stdout_visibility": "hidden", "tests": []}
+    write_atomically(root / "results" / "results.json", json.dumps(failed))
+    try:
+        result = grade_here(name, root)
+        print(f"{result.student}: {result.score:g} of {result.points}, tier {result.tier}")
+    except Exception as error:
+        write_atomically(root / "results" / "results.json", json.dumps(failed))
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
