@@ -104,6 +104,8 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server; its children die with it."""
+        if self._socket.fileno() < 0:  # closed before
+            return
         self._socket.close()
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)

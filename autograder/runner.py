@@ -5,7 +5,7 @@ forging: no check, no expected value, no mark. It only does what frames on stdin
 
     {"do": "prepare", ...}                  import paths, slow imports, walls and limits
     {"do": "put", "files": ...}             write the student's files
-    {"do": "load", "name": ..., ...}        run the student's file, then the lab's probes.py
+    {"do": "load", "name": ..., ...}        run the lab's probes.py, then the student's file
     {"do": "call", "name": ...}             call one of its functions
     {"do": "probe", "name": ...}            call a function of probes.py with the file's module
     {"do": "new", "name": ...}              make an object of one of its classes, answer its number
@@ -40,10 +40,6 @@ LOADED = "\0loaded\0"  # parts what a file prints while it is loaded from what i
 
 class Missing(Exception):
     """The student's file defines no such function."""
-
-
-class NoProbe(Exception):
-    """The lab's probes.py defines no such function."""
 
 
 class NotAvailable(Exception):
@@ -153,11 +149,8 @@ def probe(
     modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     """What the lab's probe ``name`` returns for the student's module."""
-    function = getattr(modules.get(PROBES), name, None)
-    if function is None:
-        raise NoProbe(name)
     try:
-        return function(modules[STUDENT], *arguments, **keywords)
+        return getattr(modules[PROBES], name)(modules[STUDENT], *arguments, **keywords)
     except AttributeError as error:
         if error.obj is modules[STUDENT]:
             raise Missing(error.name) from None

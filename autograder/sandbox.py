@@ -13,9 +13,11 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import subprocess
+import symtable
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -67,10 +69,10 @@ class Sandbox:
         self._folder = _folder("lab-")
         os.chmod(self._folder.name, 0o711)  # a private user passes through to his box
         self.stage = Path(self._folder.name).resolve() / "stage"
-        _lay_out(lab, self.stage)
+        self.probes = _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in third_party(lab) if name in PRELOAD]
-        self._renewing = threading.Lock()
+        self._renewing, self._closed = threading.Lock(), False
         self.shortcomings: dict[str, str] = {}
         try:
             self.tier, self._server = self._best([tier] if tier else list(tiers.TIERS))
@@ -82,9 +84,12 @@ class Sandbox:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._server:
-            self._server.close()
-        self._folder.cleanup()
+        """End it at once: a check that still runs in another thread loses its child."""
+        with self._renewing:
+            self._closed = True
+            if self._server:
+                self._server.close()
+        _remove(self._folder)
 
     def _best(self, wanted: list[str]) -> tuple[str, forks.ForkServer | None]:
         for tier in wanted:
@@ -120,6 +125,7 @@ class Sandbox:
         child = Child(process, box, limits, end, Group.of(limits) if self.tier == "T3" else None)
         child.post(self._preparation(walls, limits.for_runner()))
         child.post({"do": "put", "files": files})
+        child.post({"do": "load", "name": PROBES, "file": f"{self._stage_in(self.tier)}/probes.py"})
         return child
 
     def _box(self, walls: dict[str, Any]) -> tuple[str, Callable[[], None]]:
@@ -127,7 +133,7 @@ class Sandbox:
         folder = _folder("box-", self._folder.name)
         if walls and walls["user"] is not None:
             os.chown(folder.name, walls["user"], walls["user"])
-        return folder.name, folder.cleanup
+        return folder.name, lambda: _remove(folder)
 
     def _process(self, box: str, environment: dict[str, str]) -> Process:
         if server := self._server:
@@ -140,22 +146,19 @@ class Sandbox:
     def _renewed(self, ended: forks.ForkServer) -> forks.ForkServer | None:
         """A new server for one that has ended, as it may in T0, where it is a child's parent."""
         with self._renewing:
+            if self._closed:
+                raise SandboxError("grading was ended")
             if self._server is ended:
                 ended.close()
                 self._server = self._fork_server(self.tier)
             return self._server
 
     def load(self, child: Child) -> dict[str, Any]:
-        """Run the student's file in ``child``, then the probes; return the reply to the first."""
-        self._await_preparation(child)
+        """Load the probes in ``child``, then the student's file; return the reply to that."""
+        self._await_our_own(child, ("prepare", "put", "load"))
         child.start_clock()
-        file, probes = f"{child.box}/{self.lab.file}", f"{self._stage_in(self.tier)}/probes.py"
-        reply = child.ask({"do": "load", "name": STUDENT, "file": file})
-        if "value" in reply and (self.stage / "probes.py").exists():
-            beside = child.ask({"do": "load", "name": PROBES, "file": probes})
-            if "error" in beside:
-                raise SandboxError(f"probes.py: {beside['error']}: {beside['message']}")
-        return reply
+        file = f"{child.box}/{self.lab.file}"
+        return child.ask({"do": "load", "name": STUDENT, "file": file})
 
     def command(self, tier: str) -> list[str]:
         """The program of a child. Without ``site`` only what the lab names can be imported."""
@@ -170,17 +173,16 @@ class Sandbox:
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return {**inherited, **ENVIRONMENT, "HOME": box, "TMPDIR": box, "TEMP": box}
 
-    def _await_preparation(self, child: Child) -> None:
+    def _await_our_own(self, child: Child, deeds: Sequence[str]) -> None:
         """No code of the student has run yet: what goes wrong here is our affair."""
-        for _ in ("prepare", "put"):
+        for deed in deeds:
             try:
                 reply = child.ask(None, START_SECONDS)
             except Lost as lost:
                 said = "".join(child.printed())
                 raise SandboxError(f"no child could be started: {lost}; {said}") from None
             if "error" in reply:
-                why = f"{reply['error']} {reply['message']}"
-                raise SandboxError(f"no child could be prepared: {why}")
+                raise SandboxError(f"in {deed} of a child: {reply['error']}: {reply['message']}")
 
     def _preparation(self, walls: dict[str, Any], limits: dict[str, int]) -> dict[str, Any]:
         about = {"paths": self._paths, "preload": self._preload}
@@ -191,8 +193,8 @@ def _nothing() -> None:
     pass
 
 
-def _lay_out(lab: Lab, stage: Path) -> None:
-    """Copy what every child may see."""
+def _lay_out(lab: Lab, stage: Path) -> set[str]:
+    """Copy what every child may see; returns the names of the lab's probes."""
     (stage / "autograder").mkdir(parents=True)
     (stage / "autograder" / "__init__.py").touch()
     (stage / "__main__.py").write_text(MAIN)
@@ -201,17 +203,29 @@ def _lay_out(lab: Lab, stage: Path) -> None:
     if "mlsys" in lab.imports:
         modules = earlier_modules(lab).values()
         copies |= {stage / path.relative_to(lab.root): path for path in modules}
-    if (lab.folder / "probes.py").exists():
-        copies[stage / "probes.py"] = lab.folder / "probes.py"
+    if (probes := lab.folder / "probes.py").exists():
+        copies[stage / "probes.py"] = probes
+    else:
+        (stage / "probes.py").touch()
     for target, origin in copies.items():
         _copy_compiled(origin, target)
     for path in (stage, *stage.rglob("*")):  # for a private user, whatever our umask
         path.chmod(0o755 if path.is_dir() else 0o644)
+    text = (stage / "probes.py").read_text(encoding="utf-8")
+    return set(symtable.symtable(text, "probes.py", "exec").get_identifiers())
 
 
 def _folder(prefix: str, parent: str | None = None) -> TemporaryDirectory[str]:
     """A folder that goes away, whatever a student's program has done to what is in it."""
     return TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
+
+
+def _remove(folder: TemporaryDirectory[str]) -> None:
+    """Remove a folder, were it ten thousand folders deep."""
+    try:
+        folder.cleanup()
+    except RecursionError:
+        subprocess.run(["rm", "-rf", folder.name], check=False, timeout=60)
 
 
 def _copy_compiled(origin: Path, target: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
 
 from autograder.lab import Lab, earlier_modules, modules
 
-MAX_SOURCE = 2**18  # bytes; to parse them takes up to a thousand times as much memory
+MAX_SOURCE = 2**17  # bytes; to parse them takes up to a thousand times as much memory
 
 
 class Rejected(Exception):
@@ -38,7 +40,7 @@ def _parse(file: str, source: bytes) -> ast.Module:
     if len(source) > MAX_SOURCE:
         raise Rejected("syntax", f"{file} has {len(source):,} bytes; at most {MAX_SOURCE:,}")
     try:
-        return ast.parse(source)
+        return ast.parse(_text(file, source))
     except SyntaxError as error:
         where = f"{file}, line {error.lineno}" if error.lineno else file
         quoted = f"\n    {error.text.strip()}" if error.text else ""
@@ -46,6 +48,14 @@ def _parse(file: str, source: bytes) -> ast.Module:
         raise Rejected("syntax", message) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Rejected("syntax", f"Python cannot read {file}: {error}") from None
+
+
+def _text(file: str, source: bytes) -> str:
+    """The source as text. It is UTF-8: there are encodings that take minutes to read."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    if encoding not in ("utf-8", "utf-8-sig"):
+        raise Rejected("syntax", f"{file} says that it is in {encoding}; save it as UTF-8")
+    return source.decode("utf-8-sig")
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:

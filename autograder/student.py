@@ -79,6 +79,8 @@ class Student:
 
     def run(self, probe: str, *arguments: object, **keywords: object) -> Any:
         """What the function ``probe`` of probes.py returns, run beside the student's file."""
+        if probe not in self._sandbox.probes:  # our fault, which a child could pretend
+            raise LookupError(f"probes.py defines no {probe}")
         return self._ask("probe", probe, arguments, keywords)
 
     def new(self, name: str, *arguments: object, **keywords: object) -> Handle:
@@ -174,8 +176,6 @@ class Student:
         if "value" in reply:
             return reply["value"]
         kind, text, place = reply["error"], reply["message"], self._place(reply["where"])
-        if kind == "NoProbe":
-            raise LookupError(f"probes.py defines no {text}")  # a fault of the lab
         if kind in _WORDING:
             reason, wording = _WORDING[kind]
             raise StudentError(
