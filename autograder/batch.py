@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from autograder.atomic import write_atomically
+from autograder.course.tables import Book, write_table
 from autograder.grade import PRACTICE, Grader
-from autograder.gradebook import write_csv
 from autograder.lab import Lab, LabError
 from autograder.report import write_html
 from autograder.results import CheckResult, Graded, LabResult
@@ -192,7 +192,7 @@ def publish(store: Store, lab: Lab, out: Path) -> list[Graded]:
     for name, one in zip(_file_names([one.source for one in graded], lab), graded, strict=True):
         text = json.dumps(one.result.to_gradescope(), indent=1) + "\n"
         write_atomically(out / "results" / f"{name}.json", text)
-    write_csv([one.result for one in store.graded()], out / "gradebook.csv")
+    write_table(Book(store.graded()).wide(), out / "gradebook.csv")
     write_html([one.result for one in graded], lab, out / "report.html")
     return graded
 

@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.request import course_key, lab_named, say
+from autograder.cli.request import Hidden, KeyFile, course_key, lab_named, say
 from autograder.lab import LabError, with_hidden
 from autograder.printable import printable
 from autograder.show import console
 
 marks_app = typer.Typer(add_completion=False)
-
-
 Format = StrEnum("Format", ["wide", "long", "canvas"])
 
 
@@ -32,14 +30,13 @@ def gradebook(
 
     Exit code 1 when something is in doubt, such as a submission of nobody on the roster.
     """
-    from autograder.course.policy import Course
-    from autograder.course.roster import Roster, read_roster
+    from autograder.course.roster import read_roster
     from autograder.course.settings import read_course
     from autograder.course.tables import Book, write_table
     from autograder.store import STORE, Store
 
-    rules = read_course(course) if course else Course()
-    students = read_roster(roster) if roster else Roster()
+    rules = read_course(course) if course else None
+    students = read_roster(roster) if roster else None
     to, target = console(stderr=True), out / f"gradebook-{format.value}.csv"
     with to.status("reading the grades"), Store(out / STORE) as store:
         book = Book(store.graded(), rules, students)
@@ -55,12 +52,8 @@ def gradebook(
 def gradescope_zip(
     lab: Annotated[str, typer.Argument(metavar="LAB", help="Its name, as in: labs list")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write.")],
-    key_file: Annotated[
-        Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")
-    ] = None,
-    hidden: Annotated[
-        Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")
-    ] = None,
+    key_file: KeyFile = None,
+    hidden: Hidden = None,
 ) -> None:
     """Write the zip to upload as the autograder of a programming assignment on Gradescope."""
     from autograder.course.gradescope import write_zip

@@ -13,6 +13,8 @@ from autograder.lab import Lab, LabError, find_labs, find_root
 from autograder.show import console
 
 LabOption = Annotated[str, typer.Option("--lab", help="The lab they answer.")]
+KeyFile = Annotated[Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")]
+Hidden = Annotated[Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")]
 
 
 def say(line: str) -> None:

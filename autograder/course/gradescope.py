@@ -2,8 +2,8 @@
 
 In the zip are ``setup.sh`` and ``run_autograder``, the student bundle, the versions of the packages
 that grade here, the course key and the instructor's own checks. Gradescope unpacks it to
-/autograder/source, where root alone may read. ``results/results.json`` is there from the first
-moment on and holds what has been earned so far: what the platform stops keeps its marks.
+/autograder/source, where root alone may read. ``results/results.json`` is valid from the first
+moment on, whenever the platform may stop us.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ import stat
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from autograder.atomic import replacing, write_atomically
-from autograder.checks import Check, Score
 from autograder.grade import Grader
 from autograder.lab import Lab, load_lab, third_party, with_hidden
 from autograder.release import release
@@ -29,14 +26,8 @@ from autograder.results import LabResult
 from autograder.sandbox import Sandbox
 from autograder.submission import LONG_AGO, read_submission
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from autograder.student import Student
-
 SCRIPTS = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
-STOPPED = "the platform's time was over before this was checked"
-FAILED = "The grader failed, which is no fault of yours. Please tell the staff."
+FAILED = "The grader was stopped, or failed, which is no fault of yours. Please tell the staff."
 
 
 def write_zip(lab: Lab, target: Path, key: bytes) -> None:
@@ -69,7 +60,7 @@ def _requirements(lab: Lab) -> str:
 
 def grade_here(name: str, root: Path) -> LabResult:
     """Grade the submission below ``root``, Gradescope's folder, from its ``source``."""
-    source, target = root / "source", root / "results" / "results.json"
+    source = root / "source"
     lab = load_lab(source / "labs" / name)
     lab = with_hidden(lab, source / "hidden") if (source / "hidden").exists() else lab
     student, late = _metadata(root / "submission_metadata.json")
@@ -77,38 +68,8 @@ def grade_here(name: str, root: Path) -> LabResult:
         read_submission(_handed_in(root / "submission", lab), lab), student=student
     )
     with Sandbox(lab) as sandbox:
-        grader = Grader(lab, sandbox, (source / "course.key").read_bytes())
-        so_far = replace(grader.not_gradable(submission, "timeout", STOPPED), problem=None)
-        _write(so_far, target)
-        verdicts = {each.name: each for each in so_far.checks}
-
-        def note(name: str, **earned: Any) -> None:
-            verdicts[name] = replace(verdicts[name], **earned)
-            _write(replace(so_far, checks=tuple(verdicts.values())), target)
-
-        grader.checks = [_noting(each, note) for each in grader.checks]
-        result = grader.grade(submission)
-    result = replace(result, note="; ".join(filter(None, (result.note, late))))
-    _write(result, target, late)
-    return result
-
-
-def _noting(each: Check, note: Callable[..., None]) -> Check:
-    """``each``, which also notes what it earned: whatever stops us later, that stays."""
-
-    def body(student: Student, rng: np.random.Generator) -> Score | None:
-        score = each.body(student, rng)
-        part = score or Score(1.0)
-        reason = "wrong" if part.fraction < 1 else None
-        note(each.name, score=each.points * part.fraction, reason=reason, message=part.message)
-        return score
-
-    return replace(each, body=body)
-
-
-def _write(result: LabResult, path: Path, late: str = "") -> None:
-    shown = result.to_gradescope()
-    write_atomically(path, json.dumps({**shown, "output": f"{shown['output']}\n{late}".strip()}))
+        result = Grader(lab, sandbox, (source / "course.key").read_bytes()).grade(submission)
+    return replace(result, note="; ".join(filter(None, (result.note, late))))
 
 
 def _handed_in(folder: Path, lab: Lab) -> Path:
@@ -133,14 +94,17 @@ def _metadata(path: Path) -> tuple[str, str]:
 
 def main(name: str, root: Path) -> None:
     """What ``run_autograder`` runs; what it prints, only the staff may see."""
+    results = root / "results" / "results.json"
     failed = {"score": 0, "output": FAILED, "stdout_visibility": "hidden", "tests": []}
-    write_atomically(root / "results" / "results.json", json.dumps(failed))
+    write_atomically(results, json.dumps(failed))
     try:
         result = grade_here(name, root)
-        print(f"{result.student}: {result.score:g} of {result.points}, tier {result.tier}")
     except Exception as error:
-        write_atomically(root / "results" / "results.json", json.dumps(failed))
         sys.exit(f"{type(error).__name__}: {error}")
+    shown = result.to_gradescope()
+    shown["output"] += f"\n{result.note}".rstrip()
+    write_atomically(results, json.dumps(shown))
+    print(f"{result.student}: {result.score:g} of {result.points}, tier {result.tier}")
 
 
 if __name__ == "__main__":

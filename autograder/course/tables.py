@@ -29,24 +29,24 @@ class Book:
     doubts: what should be settled before anybody is given a mark.
     """
 
-    def __init__(self, graded: Iterable[Graded], course: Course, roster: Roster) -> None:
-        self.course, self.roster, self.doubts = course, roster, dict[str, None]()
+    def __init__(
+        self, graded: Iterable[Graded], course: Course | None = None, roster: Roster | None = None
+    ) -> None:
+        course, roster = course or Course(), roster or Roster()
+        self.course, self.roster, self.doubts = course, roster, list[str]()
         attempts: dict[Student, dict[str, list[Mark]]] = {one: {} for one in roster.students}
         for each in graded:
-            student, lab = roster.whose(each), each.result.lab
-            attempts.setdefault(student, {}).setdefault(lab, []).append(
-                self._attempt(each, student)
-            )
-            if student.problem or each.result.broken:
-                self.doubts[f"{each.source}: {student.problem or BROKEN}"] = None
-            if course.labs and lab not in course.labs:
-                self.doubts[f"{lab} is not in course.toml: never late, weighed by its points"] = (
-                    None
-                )
-        order = sorted(attempts, key=lambda one: (one.problem, one.id))
+            student = roster.whose(each)
+            labs = attempts.setdefault(student, {})
+            labs.setdefault(each.result.lab, []).append(self._attempt(each, student))
+            if doubt := student.problem or (each.result.broken and BROKEN):
+                self.doubts.append(f"{each.source}: {doubt}")
+        order = sorted(attempts, key=lambda one: (one.problem, one.id.casefold(), one.id))
         self.marks = {one: settle(attempts[one], course) for one in order}
         points = {lab: each.points for row in self.marks.values() for lab, each in row.items()}
         self.labs = dict(sorted(points.items(), key=lambda lab: (course.terms(lab[0]).due, lab)))
+        unnamed = [lab for lab in self.labs if course.labs and lab not in course.labs]
+        self.doubts += [f"{lab} is not in course.toml, and so never late" for lab in unnamed]
 
     def _attempt(self, each: Graded, student: Student) -> Mark:
         result = each.result

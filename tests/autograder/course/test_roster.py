@@ -97,7 +97,8 @@ def read(tmp_path):
 
 
 def test_columns_come_in_any_order_and_case_and_may_be_others(read):
-    text = '\ufeffE-Mail,Shoe size, NAME ,SIS user id,ID\r\na@x.edu,41,"Lovelace, Ada",S-1, ada \r\n\r\n'
+    text = "\ufeffE-Mail,Shoe size, NAME ,SIS user id,ID\r\n"
+    text += 'a@x.edu,41,"Lovelace, Ada",S-1, ada \r\n\r\n'
     assert read(text) == [Student("ada", "Lovelace, Ada", email="a@x.edu", sis_user_id="S-1")]
 
 
