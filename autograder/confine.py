@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import signal
 import socket
@@ -115,6 +114,8 @@ def raise_walls(walls: dict[str, Any], limits: dict[str, int]) -> None:
 
 
 def _own_namespaces(folders: list[str], disk: int) -> None:
+    import fcntl  # which Windows lacks
+
     _kernel("unshare", NEW_MOUNTS | NEW_NETWORK | NEW_IPC | NEW_NAMES)
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sH14x", b"lo", UP_AND_RUNNING))

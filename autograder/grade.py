@@ -9,17 +9,19 @@ those, and no check sees what another one did.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autograder.checks import Check, Score, Wrong, load_checks
-from autograder.lab import Lab
+from autograder.lab import Lab, LabError
 from autograder.results import CheckResult, LabResult
 from autograder.sandbox import Sandbox, SandboxError
 from autograder.source import Rejected, vet
@@ -36,14 +38,21 @@ HINTED = ("wrong", "error", "timeout")  # a hint is about the algorithm, these m
 SHOWN_TEXT = 2000  # characters that a result keeps of a message and of what was printed
 
 
-def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
-    """Grade one submission in a sandbox of its own, several checks at a time.
+@contextlib.contextmanager
+def practice_grader(lab: Lab, key: bytes = PRACTICE) -> Iterator[Grader]:
+    """A grader for one person's work: several checks of one submission at a time.
 
     Practice marks come soon: a function that was too slow for two checks is not run for others.
     """
     with Sandbox(lab) as sandbox:
         workers = min(os.cpu_count() or 1, MOST_AT_A_TIME)
-        return Grader(lab, sandbox, key, workers, impatient=key == PRACTICE).grade(submission)
+        yield Grader(lab, sandbox, key, workers, impatient=key == PRACTICE)
+
+
+def grade_submission(lab: Lab, submission: Submission, key: bytes = PRACTICE) -> LabResult:
+    """Grade one submission in a sandbox of its own."""
+    with practice_grader(lab, key) as grader:
+        return grader.grade(submission)
 
 
 def grade_files(lab: Lab, files: dict[str, bytes], key: bytes = PRACTICE) -> LabResult:
@@ -69,6 +78,15 @@ class Grader:
         self.lab, self.sandbox, self.key, self.workers = lab, sandbox, key, workers
         self.impatient = impatient
         self.checks = load_checks(lab)
+
+    def keep_only(self, task: str) -> None:
+        """From now on, run the checks of one task alone."""
+        names = [one.name for one in self.lab.tasks]
+        if task not in names:
+            raise LabError(f"{self.lab.name} has no task {task!r}; it has {', '.join(names)}")
+        kept = [each for each in self.checks if each.task == task]
+        inside = {each.name for each in kept}
+        self.checks = [each if each.needs in inside else replace(each, needs="") for each in kept]
 
     def grade(self, submission: Submission) -> LabResult:
         """Every check's verdict; never raises for anything a student did."""

@@ -24,7 +24,9 @@ def console(plain: bool = False, stderr: bool = False) -> Console:
     return Console(no_color=plain, highlight=False, soft_wrap=plain, stderr=stderr, emoji=False)
 
 
-def show_result(result: LabResult, lab: Lab, to: Console, plain: bool = False) -> None:
+def show_result(
+    result: LabResult, lab: Lab, to: Console, plain: bool = False, only: str = ""
+) -> None:
     """Write one student's feedback, task by task; of what cannot run, only why."""
     _put(to, f"{lab.name}: {lab.title}", style="bold")
     if result.problem is not None:
@@ -32,7 +34,8 @@ def show_result(result: LabResult, lab: Lab, to: Console, plain: bool = False) -
         _put(to, _clean(result.problem), indent=2)
     for line in _printed(result.printed, SHOWN_PRINTED, "while it was loaded"):
         _put(to, line, indent=2)
-    for task in lab.tasks if result.problem is None else ():
+    shown = [task for task in lab.tasks if only in ("", task.name)]
+    for task in shown if result.problem is None else ():
         checks = [check for check in result.checks if check.task == task.name]
         _put(to, f"\n{task.title}  {_marks(checks)}", style="bold")
         for check in checks:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from autograder.atomic import write_atomically
 from autograder.lab import Lab, LabError
 from autograder.source import Rejected, vet
 from autograder.starter import starter_source
-from autograder.submission import read_submission, write_archive
+from autograder.submission import Submission, read_submission, write_archive
 
 WORK = "work"  # where folders are made unless a place is named
 NAME_FILE = "student.txt"  # beside the labs' folders: who hands in
@@ -79,6 +81,27 @@ def find_work(lab: Lab, place: Path | None = None) -> Path:
     where, start = " or ".join(map(str, looked)), f"labs start {lab.name}"
     then = f"name the folder that {start!r} wrote" if place else f"begin with: {start}"
     raise LabError(f"no {lab.file} in {where}; {then}")
+
+
+def versions(lab: Lab, place: Path, watch: bool) -> Iterator[Submission]:
+    """What is at ``place`` now; with ``watch``, again whenever one of its files was saved."""
+    files = [place / name for name in lab.files] if place.is_dir() else [place]
+    while True:
+        before = [_saved(file) for file in files]
+        yield read_submission(place, lab)
+        if not watch:
+            return
+        while [_saved(file) for file in files] == before:
+            time.sleep(0.2)
+        time.sleep(0.05)  # an editor that writes in two steps
+
+
+def _saved(file: Path) -> tuple[int, int]:
+    """When ``file`` was last saved, and its size; nothing for a moment while some editors save."""
+    with contextlib.suppress(OSError):
+        about = file.stat()
+        return about.st_mtime_ns, about.st_size
+    return 0, 0
 
 
 def pack(lab: Lab, folder: Path, student: str) -> Path:

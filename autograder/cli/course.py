@@ -10,8 +10,17 @@ from typing import Annotated
 
 import typer
 
+from autograder.cli.machine import machine_app
 from autograder.cli.marks import marks_app
-from autograder.cli.request import LabOption, course_key, lab_named, labs_here, say
+from autograder.cli.request import (
+    Hidden,
+    KeyFile,
+    LabOption,
+    course_key,
+    lab_named,
+    labs_here,
+    say,
+)
 from autograder.lab import LabError, find_root, with_hidden
 from autograder.printable import printable
 from autograder.results import LabResult
@@ -21,11 +30,10 @@ autograder_app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Give out the labs and grade them."
 )
 autograder_app.add_typer(marks_app)
+autograder_app.add_typer(machine_app)
 
-KeyFile = Annotated[Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")]
 Workers = Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.")]
 Cluster = Annotated[str, typer.Option(help="A Dask cluster: tcp://HOST:PORT, or local:NUMBER.")]
-Hidden = Annotated[Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")]
 UNSAFE = (
     "Tier T0: submissions run as plain processes with your rights. Grade in a container or under "
     "an account that holds nothing else."
@@ -158,4 +166,4 @@ def _remarks(results: list[LabResult]) -> Iterator[str]:
             yield f"{result.student}: a check failed for a fault of its own; grade again"
     for student, count in Counter(result.student for result in results).items():
         if count > 1:
-            yield f"{student}: {count} submissions, each with a row of its own"
+            yield f"{student}: {count} submissions; in the gradebook, the best counts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -47,23 +48,32 @@ def start(
 def check(
     lab: LabName,
     folder: Place = None,
+    task: Annotated[str, typer.Option(help="Only the checks of this task.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Again whenever you save.")] = False,
     plain: Plain = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
 ) -> None:
     """Show marks and advice for your answer to LAB. Exit code 0 when nothing is missed."""
-    from autograder.grade import grade_submission
-    from autograder.submission import read_submission
-    from autograder.work import find_work
+    from autograder.grade import practice_grader
+    from autograder.work import find_work, versions
 
     found = lab_named(lab)
-    submission = read_submission(find_work(found, folder), found)
-    with console(stderr=True).status(f"checking {submission.student}"):
-        result = grade_submission(found, submission)
-    if as_json:
-        typer.echo(json.dumps(result.to_gradescope(), indent=1))
-    else:
-        show_result(result, found, console(plain), plain)
-    raise typer.Exit(int(result.score < result.points))
+    place = find_work(found, folder)
+    missed = False
+    with contextlib.suppress(KeyboardInterrupt), practice_grader(found) as grader:
+        if task:
+            grader.keep_only(task)
+        for submission in versions(found, place, watch):
+            with console(stderr=True).status(f"checking {submission.student}"):
+                result = grader.grade(submission)
+            if as_json:
+                typer.echo(json.dumps(result.to_gradescope(), indent=1))
+            else:
+                show_result(result, found, console(plain), plain, task)
+            missed = result.score < result.points
+            if watch:
+                console(stderr=True).print("\nwaiting for you to save; Ctrl-C ends")
+    raise typer.Exit(int(missed))
 
 
 @labs_app.command()

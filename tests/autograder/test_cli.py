@@ -1,8 +1,12 @@
 """The commands, as they are typed: what they print, where they write, how they exit."""
 
+import contextlib
 import dataclasses
 import json
+import signal
+import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -175,3 +179,56 @@ def test_help_names_every_command(run):
     for command, names in (("labs", "list start check submit"), ("autograder", "release grade")):
         code, out, _ = run(command, "--help")
         assert code == 0 and all(name in out for name in names.split())
+
+
+def test_check_can_be_of_one_task(run, course, lab):
+    run("labs", "start", "sums")
+    answer(course, lab, answer_source(lab, "def product(numbers):\n    return 0\n"))
+    code, out, _ = run("labs", "check", "sums", "--task", "total", "--plain")
+    assert code == 0 and "40 of 40 points" in out and "Multiply" not in out
+    assert run("labs", "check", "sums", "--task", "product")[0] == 1
+    code, _, err = run("labs", "check", "sums", "--task", "sum")
+    assert code == 2 and "'sum'" in err and "total, product" in err
+
+
+@pytest.mark.multiprocess
+def test_check_watches_and_checks_again_at_each_save(course, lab, monkeypatch):
+    monkeypatch.chdir(course)
+    folder = course / "work" / "sums"
+    folder.mkdir(parents=True)
+    file = folder / "sums.py"
+    file.write_text(starter_source(lab), encoding="utf-8")
+    command = [sys.executable, "-m", "autograder", "labs", "check", "sums", "--watch", "--plain"]
+    watching = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    with watching, end_after(watching, 40.0):
+        for text, points in ((answer_source(lab), 100), ("def product(:\n", 0)):
+            assert marks_in(watching.stdout) is not None
+            scratch = folder / "scratch"
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(file)  # as careful editors save
+            assert marks_in(watching.stdout) == points
+            file.write_text(starter_source(lab), encoding="utf-8")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(10) == 1  # marks were missed in the last round
+
+
+def marks_in(lines) -> int | None:
+    """The marks of the next result that is printed."""
+    for line in lines:
+        if " of 100 points" in line:
+            return int(line.split()[0])
+    return None
+
+
+@contextlib.contextmanager
+def end_after(process, seconds):
+    """Kill ``process`` when it takes longer, or when the test fails."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        process.kill()
