@@ -5,7 +5,7 @@
     partial    the first tasks answered, the others left as they were handed out
     empty      the untouched starter; an empty file
     broken     files that do not parse or may not be imported; archives that are damaged or odd
-    hostile    each attack of labs/sample_class/hostile/, in the place of the starter's functions
+    hostile    the attacks that every tier stops, in the place of the starter's functions
 
 All of it is made from the lab, so there is a class for every lab. The names are invented, and who
 hands in what depends on the lab's name alone.
@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.damage import DAMAGES
-from autograder.lab import Lab, LabError, Task
+from autograder.lab import PACKAGE_ROOT, Lab, LabError, Task
 from autograder.starter import (
     answer_files,
     answer_source,
@@ -31,7 +32,40 @@ from autograder.starter import (
 )
 from autograder.work import pack, slug
 
-ONE_FUNCTION = "# touches: one function"  # an attack so slow that one place of it is enough
+ATTACKS = PACKAGE_ROOT / "tests" / "autograder" / "attacks"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A file that does harm where nothing stops it; its first lines say what it tries."""
+
+    name: str
+    text: str
+
+    def says(self, key: str) -> str:
+        """What stands behind ``# key:``; "" when nothing does."""
+        found = re.search(rf"^# {key}: (.*)$", self.text, re.MULTILINE)
+        return found[1] if found else ""
+
+    def answer(self, lab: Lab, mark: str = "") -> str:
+        """The attack as an answer to every function of ``lab``, or to the last one if it is slow.
+
+        mark: what it leaves behind is to be called so.
+        """
+        names = [name for task in lab.tasks for name in _functions(task)]
+        names = names[-1:] if self.says("touches") else names
+        names = names if "def attack(" in self.text else []
+        grown, _, count = self.says("grows").rpartition(" ")
+        text = self.text.replace("GROWN", grown * int(count)) if count else self.text
+        bound = "".join(f"{name} = attack\n" for name in names)
+        return f"{text.replace('@mark@', mark or 'mark')}\n\n{bound}"
+
+
+def find_attacks() -> list[Attack]:
+    """All attacks, by name; only the full repository has them."""
+    if not ATTACKS.is_dir():
+        raise LabError(f"there is no {ATTACKS}: the attacks come with the full repository")
+    return [Attack(path.stem, path.read_text("utf-8")) for path in sorted(ATTACKS.glob("*.py"))]
 
 
 @dataclass(frozen=True)
@@ -82,7 +116,7 @@ def all_works(lab: Lab) -> Iterator[Work]:
 
 
 def sample_folder(lab: Lab) -> Path:
-    """Where the attacks and the names are; a student bundle has none."""
+    """Where the names are; a student bundle has none."""
     folder = lab.folder.parent / "sample_class"
     if not folder.is_dir():
         raise LabError(f"there is no {folder}: the sample class comes with the full repository")
@@ -113,9 +147,10 @@ def _broken(lab: Lab) -> Iterator[Work]:
 def _hostile(lab: Lab) -> Iterator[Work]:
     starter = starter_files(lab)
     yield Work("hostile", "shadowing", starter, "shadowing")
-    for path in sorted(sample_folder(lab).glob("hostile/*.py")):
-        source = _attacked(lab, path.read_text(encoding="utf-8"))
-        yield Work("hostile", path.stem, {**starter, lab.file: source.encode()})
+    for attack in find_attacks():
+        if attack.says("stopped from") == "T0":
+            source = f"{starter_source(lab)}\n\n{attack.answer(lab)}"
+            yield Work("hostile", attack.name, {**starter, lab.file: source.encode()})
 
 
 def _first_tasks(lab: Lab, done: int) -> dict[str, bytes]:
@@ -129,15 +164,6 @@ def _first_tasks(lab: Lab, done: int) -> dict[str, bytes]:
             pieces.append("\n".join(starter.splitlines()[start - 1 : node.end_lineno]))
     source = answer_source(lab, "\n\n\n".join(pieces))
     return {**starter_files(lab), lab.file: source.encode()}
-
-
-def _attacked(lab: Lab, attack: str) -> str:
-    """The starter, the attack, and every name the lab asks for bound to it."""
-    names = [name for task in lab.tasks for name in _functions(task)]
-    names = names[-1:] if ONE_FUNCTION in attack else names
-    names = names if "def attack(" in attack else []
-    bound = "".join(f"{name} = attack\n" for name in names)
-    return f"{starter_source(lab)}\n\n{attack}\n\n{bound}"
 
 
 def _functions(task: Task) -> list[str]:

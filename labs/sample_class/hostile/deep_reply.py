@@ -1,6 +1,0 @@
-# tries: to overflow the stack of whoever reads the reply: a list that contains itself
-# fails: depth is counted on both sides, and a reply that is too deep is no plain data
-def attack(*arguments, **keywords):
-    reply = []
-    reply.append(reply)
-    return reply

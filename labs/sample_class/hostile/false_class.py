@@ -1,8 +1,0 @@
-# tries: an object that isinstance takes for an int, a list and a dict, to confuse the sender
-# fails: the sender is the child's own; when it falls over, there is no reply
-class Int:
-    __class__ = int
-
-
-def attack(*arguments, **keywords):
-    return Int()

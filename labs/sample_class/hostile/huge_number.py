@@ -1,4 +1,0 @@
-# tries: an integer so long that printing it in a message of the grader raises an error
-# fails: integers have a cap, below the digits that Python converts
-def attack(*arguments, **keywords):
-    return 1 << 30_000

@@ -1,7 +1,0 @@
-# tries: to turn every failure of its own into an answer that looks cheerful
-# fails: an answer earns points for being right, not for being there
-def attack(*arguments, **keywords):
-    try:
-        raise NotImplementedError
-    except BaseException:
-        return "all tests passed"
