@@ -123,12 +123,14 @@ class Grader:
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
         _load(students[0], self.lab.file)
-        begun: dict[str, Future[CheckResult]] = {}
+        names = [each.name for each in self.checks]
+        verdicts: list[Future[CheckResult]] = []
         with ThreadPoolExecutor(self.workers) as pool:
             for each, student in zip(self.checks, students, strict=True):
-                needed = begun.get(each.needs)  # earlier in the queue: it never waits for us
-                begun[each.name] = pool.submit(self._judge, submission, each, student, needed)
-        checks = tuple(one.result() for one in begun.values())
+                # What it needs is earlier in the queue, and so never waits for it.
+                needed = verdicts[names.index(each.needs)] if each.needs else None
+                verdicts.append(pool.submit(self._judge, submission, each, student, needed))
+        checks = tuple(verdict.result() for verdict in verdicts)
         return replace(self._result(submission, checks), printed=_cut(students[0].printed()[0]))
 
     def _judge(
