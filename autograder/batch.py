@@ -161,7 +161,7 @@ class _Batch:
             if result.broken and job.tries == 1:
                 self._start(job)
             else:
-                self._keep(job, result)
+                self._keep(job, result, self._terms["grader"])
 
     def _outcome(self, future: Future[LabResult], submission: Submission) -> LabResult:
         """A result, even when it is our own program that fails on this submission."""
@@ -176,12 +176,12 @@ class _Batch:
             about = (lab.name, lab.title, lab.version, submission.hash, self.place.tier, kind)
             return LabResult(submission.student, *about, (failed,), problem=why)
 
-    def _keep(self, job: _Job, result: LabResult) -> None:
+    def _keep(self, job: _Job, result: LabResult, grader: str | None = None) -> None:
         graded = [
             Graded(source, moment, replace(result, student=s.student, note=s.note(self.lab)))
             for source, moment, s in job.owners
         ]
-        self.store.keep(job.key, self._terms["grader"], graded)
+        self.store.keep(job.key, graded, grader)
         for one in graded:
             self.done(one.result)
 

@@ -1,7 +1,7 @@
 """The store: every attempt and every result of a course, in one SQLite file.
 
     with Store(out / STORE, create=True) as store:
-        store.keep(key, grader, [Graded(source, handed_in, result)])
+        store.keep(key, [Graded(source, handed_in, result)], grader)
         store.find(key)                     # the result, without a student's name
         for graded in store.graded("autodiff"): ...
 
@@ -98,16 +98,17 @@ class Store:
             row = self._db.execute(query, (key,)).fetchone()
         return _result_from(row[0]) if row else None
 
-    def keep(self, key: str, grader: str, graded: Sequence[Graded]) -> None:
+    def keep(self, key: str, graded: Sequence[Graded], grader: str | None = None) -> None:
         """Keep attempts that share the result of ``key``; one of the same source is replaced.
 
-        grader: the version of the code that graded them.
+        grader: the version of the code that has graded them now; None when `find` knows the result.
         """
-        result = replace(graded[0].result, student="", note="")
-        row = (key, grader, result.broken, json.dumps(asdict(result)))
-        attempts = [_attempt(one, key) for one in graded]
         with self._told(), self._db:
-            self._db.execute("REPLACE INTO results VALUES (?, ?, ?, ?)", row)
+            if grader is not None:
+                result = replace(graded[0].result, student="", note="")
+                row = (key, grader, result.broken, json.dumps(asdict(result)))
+                self._db.execute("REPLACE INTO results VALUES (?, ?, ?, ?)", row)
+            attempts = [_attempt(one, key) for one in graded]
             self._db.executemany("REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?)", attempts)
 
     def graded(self, lab: str | None = None) -> Iterator[Graded]:
