@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from autograder.printable import printable
 from autograder.results import LabResult
@@ -19,6 +20,7 @@ def by_student(result: LabResult) -> tuple[str, ...]:
     return plain, result.student, result.lab, result.submission
 
 
+@lru_cache(maxsize=4096)  # the same names and checks, row after row
 def text_cell(text: str) -> str:
     """Return ``text`` as one visible line that no spreadsheet takes for a formula.
 
