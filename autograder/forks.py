@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -103,15 +104,15 @@ class ForkServer:
             return self._receive()
 
     def close(self) -> None:
-        """End the server; its children die with it."""
-        if self._socket.fileno() < 0:  # closed before
-            return
-        self._socket.close()
-        with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
-        os.close(self._descriptor)
-        self._process.kill()
-        self._process.communicate()
+        """End the server; its children die with it. Once is enough."""
+        with self._turn:
+            if self._socket.fileno() >= 0:
+                self._socket.close()
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+                os.close(self._descriptor)
+                self._process.kill()
+                self._process.communicate()
 
 
 class Forked:
@@ -133,11 +134,12 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code; the server has it, because the child is the server's."""
+        watched = select.poll()
+        watched.register(self._descriptor, select.POLLIN)
+        if not watched.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
         with contextlib.suppress(OSError, wire.WireError):
-            code, _ = self._server.ask({"wait": self._number, "seconds": timeout})
-            if code is None:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            return int(code)
+            return int(self._server.ask({"wait": self._number})[0])
         return -9  # the server is gone, and its children with it
 
     def kill_all(self) -> None:

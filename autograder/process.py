@@ -124,7 +124,7 @@ class Child:
     """A process that answers frames, and what goes when it goes.
 
     box: the folder it works in, as it sees it; ended: called once when the process is gone;
-    group: counts it and all that it starts.
+    group: counts it and all that it starts; later: runs a function now or soon.
     """
 
     def __init__(
@@ -134,10 +134,11 @@ class Child:
         limits: Limits,
         ended: Callable[[], None] = lambda: None,
         group: Group | None = None,
+        later: Callable[[Callable[[], None]], object] = lambda action: action(),
     ) -> None:
         self.box, self.limits = box, limits
-        self._process, self._ended, self._group = process, ended, group
-        self._starved = self._frozen = False
+        self._process, self._ended, self._group, self._later = process, ended, group, later
+        self._starved = self._frozen = self._closed = False
         if group:
             group.add(process.pid)
         self._deadline = math.inf
@@ -280,20 +281,29 @@ class Child:
         return before, later
 
     def close(self, grace: float = 0.0) -> None:
-        """End the child and its process group; ``grace`` seconds are left to end by itself."""
-        if self._code is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._code = self._process.wait(grace)
-            self._process.kill_all()
-            self._code = self._process.wait() if self._code is None else self._code
-            if self._group:
-                self._starved = self._group.out_of_memory()
-                self._group.remove()
-            self._ended()
-            self._let_go()
+        """End the child and its process group; ``grace`` seconds are left to end by itself.
 
-    def _let_go(self) -> None:
-        """Only once no thread uses the pipes: a process that left the group may hold them open."""
+        It takes a moment to be gone, for which nobody need wait unless its end is to be explained.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if grace:
+                self._code = self._process.wait(grace)
+                self._starved = bool(self._group and self._group.out_of_memory())
+        self._process.kill_all()
+        self._threads[1].join(timeout=0.5)  # so that all is there that it printed
+        self._later(self._bury)
+
+    def _bury(self) -> None:
+        """Give back what it had; its pipes only once no thread uses them: a process that left the
+        group may hold them open."""
+        if self._code is None:
+            self._process.wait()
+        if self._group:
+            self._group.remove()
+        self._ended()
         self._requests.put(None)
         for thread in self._threads:
             thread.join(timeout=0.5)

@@ -18,6 +18,7 @@ import symtable
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -72,6 +73,7 @@ class Sandbox:
         self.probes = _lay_out(lab, self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in third_party(lab) if name in PRELOAD]
+        self._later = ThreadPoolExecutor(1)  # for what nobody need wait for
         self._renewing, self._closed = threading.Lock(), False
         self.shortcomings: dict[str, str] = {}
         try:
@@ -89,6 +91,7 @@ class Sandbox:
             self._closed = True
             if self._server:
                 self._server.close()
+        self._later.shutdown()
         _remove(self._folder)
 
     def _best(self, wanted: list[str]) -> tuple[str, forks.ForkServer | None]:
@@ -122,7 +125,8 @@ class Sandbox:
         apart = self.tier in tiers.APART
         box, end = (confine.BOX, _nothing) if apart else self._box(walls)
         process = self._process(box if not apart else "/", self.environment(box))
-        child = Child(process, box, limits, end, Group.of(limits) if self.tier == "T3" else None)
+        group = Group.of(limits) if self.tier == "T3" else None
+        child = Child(process, box, limits, end, group, self._later.submit)
         child.post(self._preparation(walls, limits.for_runner()))
         child.post({"do": "put", "files": files})
         child.post({"do": "load", "name": PROBES, "file": f"{self._stage_in(self.tier)}/probes.py"})

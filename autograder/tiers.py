@@ -75,7 +75,7 @@ def walls(tier: str, stage: str, readable: list[str]) -> dict[str, Any]:
         "namespaces": apart,
         "user": user,
         "folders": _writable(readable) if apart else [],
-        "readable": None if apart else _opened([*readable, stage]),
+        "readable": None if apart else [stage, *_opened(readable)],
         "filter": seccomp.program(shared=not apart, lone=not apart and user is None),
     }
 

@@ -8,9 +8,12 @@ import threading
 
 import pytest
 
+from autograder.grade import Grader
 from autograder.process import MIB
 from autograder.sandbox import Sandbox
+from autograder.starter import answer_files, starter_files
 from autograder.student import Student, StudentError
+from autograder.submission import Submission
 from autograder.tiers import APART, TIERS, lacking
 
 pytestmark = [
@@ -325,3 +328,11 @@ def test_a_child_whose_walls_fail_runs_no_code(shared_lab, monkeypatch):
             student.load()
         assert "ran" not in "".join(student.printed())
         student.close()
+
+
+def test_verdicts_do_not_depend_on_the_walls(sandbox, shared_lab):
+    """The full answer imports an earlier module and packages, and finds them all."""
+    grader = Grader(shared_lab, sandbox, b"key")
+    for answer, score in ((answer_files(shared_lab), 100), (starter_files(shared_lab), 0)):
+        result = grader.grade(Submission("Ada", answer))
+        assert (result.score, result.problem, result.tier) == (score, None, sandbox.tier)
