@@ -24,7 +24,7 @@ from autograder.checks import Check, Score, Wrong, load_checks
 from autograder.lab import Lab, LabError
 from autograder.results import CheckResult, LabResult
 from autograder.sandbox import Sandbox, SandboxError
-from autograder.source import Rejected, vet
+from autograder.source import Rejected, closed_modules, vet
 from autograder.starter import starter_files
 from autograder.student import Student, StudentError
 from autograder.submission import Submission
@@ -78,6 +78,7 @@ class Grader:
         self.lab, self.sandbox, self.key, self.workers = lab, sandbox, key, workers
         self.impatient = impatient
         self.checks = load_checks(lab)
+        self._closed = closed_modules(lab)
 
     def keep_only(self, task: str) -> None:
         """From now on, run the checks of one task alone."""
@@ -119,7 +120,7 @@ class Grader:
 
     def _run_checks(self, submission: Submission) -> LabResult:
         submission.complain(self.lab)
-        vet(self.lab, submission.files[self.lab.file])
+        vet(self.lab, submission.files[self.lab.file], self._closed)
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
         _load(students[0], self.lab.file)
