@@ -36,7 +36,7 @@ Workers = Annotated[int, typer.Option(help="Submissions at a time; 0: one a core
 Cluster = Annotated[str, typer.Option(help="A Dask cluster: tcp://HOST:PORT, or local:NUMBER.")]
 UNSAFE = (
     "Tier T0: submissions run as plain processes with your rights. Grade in a container or under "
-    "an account that holds nothing else."
+    "an account that holds nothing else; autograder doctor says what would be safer."
 )
 
 
@@ -64,11 +64,12 @@ def grade(
     hidden: Hidden = None,
     times: Annotated[Path | None, typer.Option(help="When they came, as CSV: source,time.")] = None,
 ) -> None:
-    """Grade SUBMISSIONS: gradebook.csv, report.html and results/ in the folder OUT.
+    """Grade SUBMISSIONS: gradebook.csv, report/ and results/ in the folder OUT.
 
     What OUT knows is not graded again; after an interruption, the same command goes on.
     """
     from autograder.batch import find_submissions, grade_all, handed_in
+    from autograder.tiers import TIERS, lacking
 
     found, key = lab_named(lab), course_key(key_file)
     found = with_hidden(found, hidden) if hidden else found
@@ -76,13 +77,14 @@ def grade(
     moments = handed_in(paths, found, times)
     if key is None:
         _warn("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
-    _warn(UNSAFE)
+    if not cluster and all(map(lacking, TIERS[:-1])):
+        _warn(UNSAFE)
     with _progress(len(paths)) as done:
         key = key or b"practice"
         results = grade_all(found, paths, out, key, workers, done, moments, cluster)
     for line in _remarks(results):
         _warn(line)
-    say(f"wrote {out / 'gradebook.csv'} and {out / 'report.html'}")
+    say(f"wrote {out / 'gradebook.csv'} and {out / 'report' / 'index.html'}")
     raise typer.Exit(int(any(result.broken for result in results)))
 
 
@@ -159,6 +161,8 @@ def sample(
 
 def _remarks(results: list[LabResult]) -> Iterator[str]:
     """What an instructor should look at before the marks are given out."""
+    if any(result.tier == "T0" for result in results):
+        yield UNSAFE
     for result in results:
         if result.problem or result.note:
             yield f"{result.student}: {result.problem or result.note}"
