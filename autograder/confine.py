@@ -33,6 +33,7 @@ NEW_MOUNTS, NEW_NAMES, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NETWORK = (
 )  # fmt: skip
 DEATH_SIGNAL, DUMPABLE, SET_SECCOMP, CAPABILITY_DROP, NO_NEW_PRIVILEGES = 1, 4, 22, 24, 38  # prctl
 FILTER = 2  # the mode of SET_SECCOMP
+NO_SETUID, NO_DEVICES, BIND = 2, 4, 4096  # for mount
 CAPABILITY_VERSION = 0x20080522
 SET_FLAGS, UP_AND_RUNNING = 0x8914, 0x41  # SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
@@ -98,7 +99,7 @@ def fork_apart(own: int) -> int:
 def raise_walls(walls: dict[str, Any], limits: dict[str, int]) -> None:
     """All walls that ``walls`` asks for; raises `OSError` rather than leave one out.
 
-    walls: {"namespaces": bool, "folders": to write to, in namespaces; "readable": paths that
+    walls: {"namespaces": bool, "folders": where the box shows too; "readable": paths that
     Landlock opens, or None; "user": who to be, or None; "filter": of system calls}
     """
     if walls["namespaces"]:
@@ -119,18 +120,19 @@ def _own_namespaces(folders: list[str], disk: int) -> None:
     _kernel("unshare", NEW_MOUNTS | NEW_NETWORK | NEW_IPC | NEW_NAMES)
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sH14x", b"lo", UP_AND_RUNNING))
-    for folder in (*folders, *HIDDEN):
-        size = disk if folder in folders else 4096
+    for folder, size in ((BOX, disk), *((hidden, 4096) for hidden in HIDDEN)):
         options = f"size={size},nr_inodes={max(size // 4096, 2)},mode=1777".encode()
-        _kernel("mount", b"tmpfs", folder.encode(), b"tmpfs", 6, options)  # nosuid, nodev
+        _kernel("mount", b"tmpfs", folder.encode(), b"tmpfs", NO_SETUID | NO_DEVICES, options)
+    for folder in folders:  # the same files everywhere, so that one size holds for all
+        _kernel("mount", BOX.encode(), folder.encode(), None, BIND, None)
     # From here its processes are counted alone, and it has no power over the namespaces above.
     _kernel("unshare", NEW_USER)
     os.chdir(BOX)
 
 
 def _drop_capabilities() -> None:
-    for number in range(64):
-        with contextlib.suppress(OSError):  # of those that this kernel does not have
+    with contextlib.suppress(OSError):  # the first that this kernel does not have
+        for number in range(64):
             _kernel("prctl", CAPABILITY_DROP, number, 0, 0, 0)
     head = struct.pack("=Ii", CAPABILITY_VERSION, 0)
     _kernel("capset", head, bytes(24))

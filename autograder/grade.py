@@ -123,26 +123,37 @@ class Grader:
         vet(self.lab, submission.files[self.lab.file], self._closed)
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
-        _load(students[0], self.lab.file)
+        try:
+            _load(students[0], self.lab.file)
+            checks = self._verdicts(submission, students)
+        finally:
+            for student in students:
+                student.close()
+        return replace(self._result(submission, checks), printed=_cut(students[0].printed()[0]))
+
+    def _verdicts(self, submission: Submission, students: list[Student]) -> tuple[CheckResult, ...]:
         names = [each.name for each in self.checks]
         verdicts: list[Future[CheckResult]] = []
         with ThreadPoolExecutor(self.workers) as pool:
-            for each, student in zip(self.checks, students, strict=True):
+            for place, each in enumerate(self.checks):
                 # What it needs is earlier in the queue, and so never waits for it.
                 needed = verdicts[names.index(each.needs)] if each.needs else None
-                verdicts.append(pool.submit(self._judge, submission, each, student, needed))
-        checks = tuple(verdict.result() for verdict in verdicts)
-        return replace(self._result(submission, checks), printed=_cut(students[0].printed()[0]))
+                pair = students[place : place + 2]
+                verdicts.append(pool.submit(self._judge, submission, each, pair, needed))
+        return tuple(verdict.result() for verdict in verdicts)
 
     def _judge(
         self,
         submission: Submission,
         each: Check,
-        student: Student,
+        pair: list[Student],
         needed: Future[CheckResult] | None,
     ) -> CheckResult:
+        """The verdict of a check; the child of the next one is started meanwhile."""
+        student, *following = pair
+        if following:
+            following[0].begin()
         if needed and not (other := needed.result()).passed:
-            student.close()
             return _verdict(each, "skipped", f"not run: it needs {other.title!r}")
         began = time.perf_counter()
         rng = seeded(self.key, self.lab.version, submission.hash, each.name)
@@ -159,7 +170,7 @@ def _load(student: Student, file: str) -> None:
     try:
         student.load()
     except StudentError as error:
-        student.close()
+        student.close()  # then it is all there that was printed
         printed = student.printed()[0].strip()
         told = f"\nYour file printed:\n{printed[:500]}" if printed else ""
         raise Rejected(error.reason, f"while {file} was loaded, {error}{told}") from None

@@ -6,10 +6,13 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from threading import Lock
 
 from autograder.lab import Lab, earlier_modules, modules
 
 MAX_SOURCE = 2**17  # bytes; to parse them takes up to a thousand times as much memory
+
+_one_at_a_time = Lock()  # the parser counts how deep it is in a place that threads share
 
 
 class Rejected(Exception):
@@ -50,13 +53,16 @@ def _parse(file: str, source: bytes) -> ast.Module:
     if len(source) > MAX_SOURCE:
         raise Rejected("syntax", f"{file} has {len(source):,} bytes; at most {MAX_SOURCE:,}")
     try:
-        return ast.parse(_text(file, source))
+        with _one_at_a_time:
+            return ast.parse(_text(file, source))
     except SyntaxError as error:
         where = f"{file}, line {error.lineno}" if error.lineno else file
         quoted = f"\n    {error.text.strip()}" if error.text else ""
         message = f"{where} is not valid Python (a SyntaxError): {error.msg}{quoted}"
         raise Rejected("syntax", message) from None
-    except (ValueError, RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError):
+        raise Rejected("syntax", f"{file} is nested too deeply for Python to read") from None
+    except ValueError as error:
         raise Rejected("syntax", f"Python cannot read {file}: {error}") from None
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from autograder.lab import LabError
@@ -71,6 +72,7 @@ class Student:
     ) -> None:
         self._files, self._sandbox, self._stuck = files, sandbox, stuck
         self._child: Child | None = None
+        self._loaded, self._starting = False, Lock()
         self._said = ""  # printed by children that have ended
 
     def call(self, function: str, *arguments: object, **keywords: object) -> Any:
@@ -125,10 +127,17 @@ class Student:
         except UnicodeDecodeError:
             raise StudentError("not_plain", f"{file} is not UTF-8 text") from None
 
+    def begin(self) -> None:
+        """Start the child, and do not wait for it."""
+        with self._starting:
+            if self._child is None:
+                self._child = self._sandbox.start(self._files)
+
     def load(self) -> None:
-        """Run the student's file now. Otherwise the first call does."""
-        if self._child is None:
-            self._child = self._sandbox.start(self._files)
+        """Run the student's file, once. Otherwise the first call does."""
+        self.begin()
+        if not self._loaded:
+            self._loaded = True
             self._value(self._sandbox.load, self._child, "")
 
     def printed(self) -> tuple[str, str]:
@@ -139,7 +148,7 @@ class Student:
     def restart(self) -> None:
         """End the child as a power cut does: the next call starts another, which knows nothing."""
         self.close()
-        self._said, self._child = self.printed()[1], None
+        self._said, self._child, self._loaded = self.printed()[1], None, False
 
     def close(self) -> None:
         """End the child."""

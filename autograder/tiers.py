@@ -109,9 +109,9 @@ def outer_world(stage: Path, readable: Iterable[str]) -> list[str]:
 
 
 def _writable(readable: Iterable[str]) -> list[str]:
-    """Where a child has files of its own; /tmp too, unless it holds what has to be read."""
+    """Other names of a child's box: /tmp too, unless it holds what has to be read."""
     needed = any(path.startswith("/tmp/") for path in _interpreter(readable))
-    return [confine.BOX, "/dev/shm", *([] if needed else ["/tmp"])]
+    return ["/dev/shm", *([] if needed else ["/tmp"])]
 
 
 def _interpreter(readable: Iterable[str]) -> list[str]:
