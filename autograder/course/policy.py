@@ -103,32 +103,24 @@ def settle(attempts: Mapping[str, Sequence[Mark]], course: Course) -> dict[str, 
     labs = sorted(attempts, key=lambda lab: (course.terms(lab).due, lab))
     plans: dict[int, Plan] = {0: (0.0, ())}
     for lab in labs:
-        plans = _extended(plans, lab, _options(attempts[lab], course), course)
+        plans = _extended(plans, lab, attempts[lab], course)
     fewest = max(plans, key=lambda spent: (plans[spent][0], -spent))
     return dict(zip(labs, plans[fewest][1], strict=True))
 
 
 def _extended(
-    plans: dict[int, Plan], lab: str, options: list[Mark], course: Course
+    plans: dict[int, Plan], lab: str, attempts: Sequence[Mark], course: Course
 ) -> dict[int, Plan]:
     """The plans with one lab more. Totals are rounded, so that a tie is a tie in any order."""
-    better: dict[int, Plan] = {}
-    for spent, (total, marks) in sorted(plans.items(), reverse=True):  # to spend on early labs
-        for mark in options:
-            days, worth = spent + mark.days, round(total + course.worth(lab, mark), 9)
-            if days <= course.late.grace_days and worth > better.get(days, (-1.0,))[0]:
-                better[days] = (worth, (*marks, mark))
+    most, better = course.late.grace_days, dict[int, Plan]()
+    marks = [_counting(attempts, course, days) for days in range(most + 1)]
+    for spent, (total, others) in sorted(plans.items(), reverse=True):  # to spend on early labs
+        for days in range(spent, most + 1):
+            mark = marks[days - spent]
+            worth = round(total + course.worth(lab, mark), 9)
+            if worth > better.get(days, (-1.0,))[0]:
+                better[days] = (worth, (*others, mark))
     return better
-
-
-def _options(attempts: Sequence[Mark], course: Course) -> list[Mark]:
-    """The mark without a grace day, and with each number of days that makes it a better one."""
-    options = [_counting(attempts, course, 0)]
-    for days in range(1, course.late.grace_days + 1):
-        mark = _counting(attempts, course, days)
-        if mark.score > options[-1].score:
-            options.append(mark)
-    return options
 
 
 def _counting(attempts: Sequence[Mark], course: Course, days: int) -> Mark:

@@ -31,20 +31,23 @@ def terms_of_a_student(draw, most_labs=4):
     course = Course(known, draw(lates), draw(st.sampled_from(["best", "latest"])))
     attempts = {}
     for lab in labs:
-        moments = draw(st.lists(seconds, min_size=1, max_size=3))
+        moments, points = draw(st.lists(seconds, min_size=1, max_size=3)), draw(st.integers(1, 99))
         attempts[lab] = [
-            attempt(f"{lab}{k}", known[lab].due + late, late, draw(st.integers(0, 100)))
+            attempt(f"{lab}{k}", known[lab].due + late, late, draw(st.integers(0, points)), points)
             for k, late in enumerate(moments)
         ]
     return attempts, course
 
 
-def attempt(source, handed_in, late, raw=100):
-    return Mark(source, handed_in, late, raw, points=100)
+def attempt(source, handed_in, late, raw=100, points=100):
+    return Mark(source, handed_in, late, raw, points)
 
 
 def total(course, marks):
-    return sum(course.worth(lab, mark) for lab, mark in marks.items())
+    return sum(
+        mark.score * (1 if (weight := course.labs[lab].weight) is None else weight / mark.points)
+        for lab, mark in marks.items()
+    )
 
 
 @given(lates, seconds, st.integers(0, 4))
@@ -153,7 +156,9 @@ def test_one_attempt_more_never_harms_where_the_best_counts(term, raw):
     attempts, course = term
     course = replace(course, counts="best")
     lab = min(attempts)
-    more = {**attempts, lab: [*attempts[lab], attempt("z", course.terms(lab).due, 0.0, raw)]}
+    points = attempts[lab][0].points
+    one = attempt("z", course.terms(lab).due, 0.0, min(raw, points), points)
+    more = {**attempts, lab: [*attempts[lab], one]}
     assert total(course, settle(more, course)) >= total(course, settle(attempts, course)) - 1e-6
 
 
@@ -186,3 +191,16 @@ def test_on_a_tie_the_lab_that_is_due_first_gets_the_grace_day():
     course = Course({"a": Terms(5 * DAY), "b": Terms(0.0)}, Late(grace_days=1, penalty=0.5))
     tries = {lab: [attempt(lab, 9 * DAY, DAY)] for lab in "ab"}
     assert {lab: mark.days for lab, mark in settle(tries, course).items()} == {"b": 1, "a": 0}
+
+
+def test_no_grace_day_goes_to_a_lab_that_counts_nothing():
+    course = Course({"a": Terms(0.0, weight=0.0)}, Late(grace_days=3, penalty=0.5))
+    mark = settle({"a": [attempt("a", DAY, DAY)]}, course)["a"]
+    assert (mark.days, mark.score) == (0, 50)
+
+
+def test_of_two_equal_attempts_of_one_moment_the_same_counts_in_any_order():
+    twins = [attempt("x", -5.0, -5.0), attempt("y", -5.0, -5.0)]
+    for counts in ("best", "latest"):
+        found = [settle({"a": tries}, Course(counts=counts)) for tries in (twins, twins[::-1])]
+        assert found[0] == found[1]

@@ -51,6 +51,7 @@ def test_nothing_need_be_said(read):
         ("counts = 1", "counts should be a text in quotes"),
         ("[late]\npenalti = 0.1", "[late] penalti is unknown; there may be grace_days, penalty"),
         ("[late]\npenalty = 10", "numbers between 0 and 1"),
+        ("[late]\nfloor = 1.5", "numbers between 0 and 1"),
         ("[late]\npenalty = -0.1", "[late] penalty should be a number, 0 or more, not -0.1"),
         ("[late]\npenalty = nan", "[late] penalty should be a number"),
         ("[late]\npenalty = true", "[late] penalty should be a number"),

@@ -181,7 +181,7 @@ def gradebook(tmp_path, monkeypatch, capsys):
     """Run ``autograder gradebook`` on a store with `CLASS`; returns exit code, stdout, stderr."""
     with Store(tmp_path / STORE, create=True) as store:
         for one in CLASS:
-            store.keep(f"{one.source} {one.result.lab}", "grader", [one])
+            store.keep(f"{one.source} {one.result.lab}", [one], grader="grader")
     (tmp_path / "roster.csv").write_text("id,name,canvas id\nada,Ada,1815\nbob,Bob,1906\n")
     (tmp_path / "course.toml").write_text(
         "[late]\npenalty = 0.1\n[labs.sums]\ndue = 1970-01-01T00:00:00Z\ncanvas_id = '12'\n"
