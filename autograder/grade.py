@@ -140,7 +140,8 @@ class Grader:
                 needed = verdicts[names.index(each.needs)] if each.needs else None
                 pair = students[place : place + 2]
                 verdicts.append(pool.submit(self._judge, submission, each, pair, needed))
-        return tuple(verdict.result() for verdict in verdicts)
+            # Before the threads end: a spawned child ends with the thread that started it.
+            return tuple(verdict.result() for verdict in verdicts)
 
     def _judge(
         self,
