@@ -204,3 +204,17 @@ def test_of_two_equal_attempts_of_one_moment_the_same_counts_in_any_order():
     for counts in ("best", "latest"):
         found = [settle({"a": tries}, Course(counts=counts)) for tries in (twins, twins[::-1])]
         assert found[0] == found[1]
+
+
+def test_a_grace_day_goes_by_what_a_lab_weighs_not_by_its_points():
+    course = Course({lab: Terms(0.0, 10.0) for lab in "ab"}, Late(grace_days=1, penalty=0.5))
+    tries = {"a": [attempt("a", DAY, DAY, 10, 10)], "b": [attempt("b", DAY, DAY, 50, 100)]}
+    assert settle(tries, course)["a"].days == 1
+
+
+@given(st.integers(1, 100), st.floats(0.01, 1), st.integers(2, 6))
+def test_equal_labs_tie_whatever_their_sums_round_to(raw, penalty, count):
+    labs = [f"lab{k}" for k in range(count)]
+    course = Course({lab: Terms(0.0, 0.1) for lab in labs}, Late(grace_days=1, penalty=penalty))
+    marks = settle({lab: [attempt(lab, DAY, DAY, raw)] for lab in labs}, course)
+    assert [mark.days for mark in marks.values()] == [1, *[0] * (count - 1)]
