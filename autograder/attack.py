@@ -1,6 +1,6 @@
 """Attack this machine's grader: each file of tests/autograder/attacks/ tries one thing.
 
-    with Range() as place:
+    with open_range() as place:
         outcomes = [place.try_out(attack) for attack in find_attacks()]
 
 A range is a course with secrets in it, and a program of the grader's user that has some too and
@@ -22,10 +22,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 from autograder.grade import Grader
 from autograder.lab import PACKAGE_ROOT, load_lab
@@ -35,8 +35,6 @@ from autograder.sandbox import Sandbox
 from autograder.starter import answer_files
 from autograder.submission import Submission
 from autograder.tiers import TIERS
-
-GRACE = 1.0  # seconds for each child, beyond its limits, to be started and ended
 
 
 @dataclass(frozen=True)
@@ -57,49 +55,43 @@ class Outcome:
         return self.missed is not None and any(self.missed.values())
 
 
-class Range:
-    """Where attacks are tried; a context manager. tier: as in `Sandbox`."""
+@contextlib.contextmanager
+def open_range(tier: str | None = None) -> Iterator[Range]:
+    """A range with everything in it. tier: as in `Sandbox`."""
+    with contextlib.ExitStack() as opened:
+        yield Range(opened, tier)
 
-    def __init__(self, tier: str | None = None) -> None:
+
+class Range:
+    """Where attacks are tried; `open_range` makes it."""
+
+    def __init__(self, opened: contextlib.ExitStack, tier: str | None) -> None:
         self._mark = f"atk{secrets.token_hex(4)}"
         key, argument = (f"secret-{secrets.token_hex(8)}" for _ in range(2))
-        with contextlib.ExitStack() as opened:
-            root = opened.enter_context(TemporaryDirectory(prefix="range-"))
-            opened.enter_context(patch.dict(os.environ, {"AUTOGRADER_KEY": key}))
-            scene = [ATTACKS / "target" / "scene.py", root, PACKAGE_ROOT, self._mark, argument]
-            command, pipe = [sys.executable, *map(str, scene)], subprocess.PIPE
-            self._scene: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-            opened.enter_context(self._scene)
-            self._secrets = json.loads(self._scene.stdout.readline())
-            self._lab = load_lab(f"{root}/labs/target")
-            self._sandbox = opened.enter_context(Sandbox(self._lab, tier))
-            self._grader = Grader(self._lab, self._sandbox, key.encode())
-            self._honest = Submission("Ada", answer_files(self._lab))
-            self._right = self._marks_of_others()
-            self._opened = opened.pop_all()
-
-    def __enter__(self) -> Range:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._opened.close()
-
-    @property
-    def tier(self) -> str:
-        """Of the sandbox that is attacked."""
-        return self._sandbox.tier
+        root = opened.enter_context(TemporaryDirectory(prefix="range-"))
+        scene = [ATTACKS / "target" / "scene.py", root, PACKAGE_ROOT, self._mark, argument]
+        command, pipe = [sys.executable, *map(str, scene)], subprocess.PIPE
+        environment = {**os.environ, "AUTOGRADER_KEY": key}
+        started = subprocess.Popen(command, 0, stdin=pipe, stdout=pipe, env=environment)
+        self._scene = opened.enter_context(started)
+        self._secrets = self._look(root)["secrets"]
+        self.sandbox = opened.enter_context(Sandbox(load_lab(f"{root}/labs/target"), tier))
+        self._grader = Grader(self.sandbox.lab, self.sandbox, key.encode())
+        self._honest = Submission("Ada", answer_files(self.sandbox.lab))
+        self._right = self._marks_of_others()
 
     def try_out(self, attack: Attack, anyway: bool = False) -> Outcome:
         """Grade one attack, and honest answers beside it and after it.
 
         anyway: even where the tier does not promise to stop it.
         """
-        if not anyway and TIERS.index(attack.says("stopped from")) < TIERS.index(self.tier):
+        if not anyway and TIERS.index(attack.says("stopped from")) < TIERS.index(self.sandbox.tier):
             return Outcome(attack)
-        source = attack.answer(self._lab, self._mark).encode()
-        attempts = [Submission("Eve", {self._lab.file: source})] * (2 if attack.says("runs") else 1)
-        allowed = len(attempts) * (len(self._right) + 1) * (self._lab.limits.total + GRACE)
-        before, began, results = self._look()["traces"], time.monotonic(), list[LabResult]()
+        lab = self.sandbox.lab
+        submission = Submission("Eve", {lab.file: attack.answer(lab, self._mark).encode()})
+        attempts = [submission, submission] if attack.says("runs") else [submission]
+        allowed = len(attempts) * (len(self._right) + 1) * (lab.limits.total + 1)  # 1 s to start
+        before, began, results = self._look(), time.monotonic(), list[LabResult | Exception]()
         grading = threading.Thread(target=self._grade, args=(attempts, results), daemon=True)
         grading.start()
         others = []
@@ -108,33 +100,32 @@ class Range:
             grading.join(0.2)
         seconds, after = time.monotonic() - began, self._look()
         others.append(self._marks_of_others())
-        harm = set(before).symmetric_difference(after["traces"])
-        harm |= {"others' marks" for marks in others if marks != self._right}
-        harm |= {"the grader fell over" for _ in attempts[len(results) :]}
-        harm |= {"the grader is blamed" for result in results if result.broken}
-        said = json.dumps([result.to_gradescope() for result in results])
+        graded = [result for result in results if isinstance(result, LabResult)]
+        said = json.dumps([result.to_gradescope() for result in graded])
         leaks = [place for place, secret in self._secrets.items() if secret in said]
-        missed = {
-            "points": [str(result.score) for result in results if result.score],
-            "leaks": leaks + re.findall(rf"{self._mark} got out: ([^'\"\\]+)", said),
-            "harm": sorted(harm),
-            "survivors": after["survivors"],
-            "hangs": [f"{seconds:.0f} s"] if seconds > allowed else [],
-        }
+        leaks += re.findall(rf"{self._mark} got out: ([\w ,./-]+)", said)
+        harm = set(before["traces"]).symmetric_difference(after["traces"])
+        harm |= {"others' marks" for marks in others if marks != self._right}
+        harm |= {"the grader is blamed" for result in graded if result.broken}
+        harm |= {f"the grader fell over: {error!r}" for error in results if error not in graded}
+        missed = {"points": [str(result.score) for result in graded if result.score]}
+        missed |= {"leaks": list(dict.fromkeys(leaks)), "harm": sorted(harm)}
+        missed |= {"survivors": after["survivors"], "hangs": ["too long"] * (seconds > allowed)}
         return Outcome(attack, missed, seconds)
 
-    def _grade(self, attempts: list[Submission], results: list[LabResult]) -> None:
-        with contextlib.suppress(Exception):
+    def _grade(self, attempts: list[Submission], results: list[LabResult | Exception]) -> None:
+        try:
             results += map(self._grader.grade, attempts)
+        except Exception as error:
+            results.append(error)
 
-    def _marks_of_others(self) -> list[tuple[str, float, str | None]]:
-        checks = self._grader.grade(self._honest).checks
-        return [(check.name, check.score, check.reason) for check in checks]
+    def _marks_of_others(self) -> list[tuple[float, str | None]]:
+        return [(one.score, one.reason) for one in self._grader.grade(self._honest).checks]
 
-    def _look(self) -> dict[str, list[str]]:
+    def _look(self, folder: object = None) -> dict[str, Any]:
         """What the scene's program sees, if it still does."""
+        assert self._scene.stdin and self._scene.stdout
         with contextlib.suppress(OSError, ValueError):
-            self._scene.stdin.write(f"{self._sandbox.stage}\n")
-            self._scene.stdin.flush()
+            self._scene.stdin.write(f"{folder or self.sandbox.stage}\n".encode())
             return dict(json.loads(self._scene.stdout.readline()))
         return {"traces": ["a program beside the grader is gone"], "survivors": []}

@@ -3,12 +3,13 @@
 # goal: leave
 # stopped from: T1
 # undefended: untried: the whole disk, past every permission
+import ctypes
 import os
 import stat
 
 HARMLESS = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "shm", "stdin", "stdout"}
 HARMLESS |= {"stderr", "fd", "pts", "mqueue", "core", "console"}
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):
@@ -22,7 +23,7 @@ def attack(*arguments, **keywords):
         except OSError:
             continue
     opened = [name for name in names if can_be_read(name)]
-    raise RuntimeError(f"{'@mark@ got out: ' if opened else ''}{opened}")
+    raise RuntimeError(f"{'@mark@ got out: ' if opened else ''}{', '.join(opened)}")
 
 
 def can_be_read(name):

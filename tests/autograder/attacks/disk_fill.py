@@ -4,10 +4,11 @@
 # stopped from: T2
 # undefended: untried: a full disk, and nobody's marks written
 # touches: one function
+import ctypes
 import os
 
 MOST, FILE = 320 * 2**20, 15 * 2**20
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

@@ -13,7 +13,7 @@ SET_NAME = 15
 
 def attack(*arguments, **keywords):
     if not os.fork():
-        until = time.monotonic() + 10.0
+        until = time.monotonic() + 3.0
         ctypes.CDLL(None).prctl(SET_NAME, b"@mark@", 0, 0, 0)
         while time.monotonic() < until:
             with contextlib.suppress(OSError):

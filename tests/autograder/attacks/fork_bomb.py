@@ -3,10 +3,11 @@
 # goal: exhaust
 # stopped from: T1
 # undefended: untried: a machine on which nothing can be started
+import ctypes
 import os
 import time
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

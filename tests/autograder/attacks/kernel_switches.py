@@ -14,7 +14,7 @@ FILES += ["/sys/kernel/uevent_helper", "/sys/power/state"]
 def attack(*arguments, **keywords):
     switches = [*FILES, *cgroup_files()]
     writable = [name for name in switches if can_be_written(name)]
-    raise RuntimeError(f"{'@mark@ got out: ' if writable else ''}{writable}")
+    raise RuntimeError(f"{'@mark@ got out: ' if writable else ''}{', '.join(writable)}")
 
 
 def cgroup_files():

@@ -3,10 +3,11 @@
 # goal: outlive
 # stopped from: T2
 # undefended: untried: the end of every process of this user
+import ctypes
 import os
 import signal
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

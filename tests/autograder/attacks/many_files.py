@@ -4,10 +4,11 @@
 # stopped from: T2
 # undefended: untried: a disk on which no file can be made
 # touches: one function
+import ctypes
 import os
 import time
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

@@ -4,10 +4,10 @@
 # stopped from: T1
 # undefended: untried: a machine that swaps or kills at random
 # touches: one function
-import os
+import ctypes
 
 MOST = 2 * 2**30
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

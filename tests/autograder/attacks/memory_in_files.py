@@ -3,10 +3,12 @@
 # goal: exhaust
 # stopped from: T3
 # undefended: untried: a machine that swaps or kills at random
+# touches: one function
+import ctypes
 import os
 
-MOST, PIECE = 2**30, b"x" * 2**22
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+MOST, PIECE = 2**30, b"x" * 2**24
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

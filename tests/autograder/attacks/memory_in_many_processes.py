@@ -4,12 +4,14 @@
 # stopped from: T3
 # undefended: untried: a machine that swaps or kills at random
 # touches: one function
+import ctypes
 import mmap
 import os
 import time
 
 EACH, COUNT = 192 * 2**20, 8  # three times what one process may have
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+FILLED = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x8000  # MAP_POPULATE
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):
@@ -18,10 +20,8 @@ def attack(*arguments, **keywords):
     ready, done = os.pipe()
     for _ in range(COUNT):
         if not os.fork():
-            held = mmap.mmap(-1, EACH)
-            for page in range(0, EACH, 4096):
-                held[page] = 1
-            os.write(done, b"x")
+            held = mmap.mmap(-1, EACH, flags=FILLED)
+            os.write(done, bytes([1 + held[0]]))
             time.sleep(1.0)
             os._exit(0)
     os.set_blocking(ready, False)

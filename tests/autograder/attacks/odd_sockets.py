@@ -25,4 +25,4 @@ def attack(*arguments, **keywords):
             opened.append("raw")
         except OSError:
             continue
-    raise RuntimeError(f"{'@mark@ got out: ' if opened else ''}{opened}")
+    raise RuntimeError(f"{'@mark@ got out: ' if opened else ''}{', '.join(opened)}")

@@ -6,7 +6,7 @@
 import ctypes
 import os
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 REMOUNT_BIND, DETACH, TREE_CLONE = 0x1020, 2, 1
 PIVOT_ROOT, FSOPEN, OPEN_TREE = 155, 430, 428
 

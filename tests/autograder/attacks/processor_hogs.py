@@ -4,10 +4,11 @@
 # stopped from: T2
 # undefended: untried: time-outs of others
 # touches: one function
+import ctypes
 import os
 import time
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

@@ -32,4 +32,4 @@ def attack(*arguments, **keywords):
         result = c.syscall(number, -1, -1, -1, -1, -1, -1)  # no call can do harm with these
         if (result >= 0 or ctypes.get_errno() not in REFUSED) and name not in HARMLESS:
             allowed.append(name)
-    raise RuntimeError(f"{'@mark@ got out: ' if allowed else ''}{allowed}")
+    raise RuntimeError(f"{'@mark@ got out: ' if allowed else ''}{', '.join(allowed)}")

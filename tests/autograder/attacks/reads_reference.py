@@ -22,11 +22,15 @@ def attack(*arguments, **keywords):
 
 
 def answers(folder):
-    """Modules of the chapter that is graded, or of a later one."""
-    paths = [os.path.join(folder, "mlsys/foundations", name) for name in ("simulation", "training")]
-    return [f"@mark@ got out: read {path}" for path in paths if os.path.isdir(path)]
+    """Modules of the chapter that is graded, or of a later one, as far as they can be read."""
+    names = ("simulation/__init__.py", "simulation/queues.py", "training/__init__.py")
+    paths = [os.path.join(folder, "mlsys/foundations", name) for name in names]
+    return [f"@mark@ got out: read {path}" for path in paths if text_of(path)]
 
 
 def text_of(path):
-    with open(path) as file:
-        return file.read()
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -3,19 +3,19 @@
 # goal: outlive
 # stopped from: T1
 # undefended: untried: hang of everybody's grading
+import ctypes
 import os
 import signal
 
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):
     if not CONFINED:
         raise RuntimeError("no sandbox here: this would do harm")
-    for process in {os.getppid(), 1} - {0}:
-        for number in (signal.SIGSTOP, signal.SIGTSTP):
-            try:
-                os.kill(process, number)
-            except OSError:
-                continue
+    for number in (signal.SIGSTOP, signal.SIGTSTP):
+        try:
+            os.kill(os.getppid() or 1, number)
+        except OSError:
+            continue
     return 0

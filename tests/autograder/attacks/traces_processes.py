@@ -9,7 +9,7 @@ import signal
 import time
 
 SEIZE, ATTACH, DETACH, INTERRUPT = 0x4206, 16, 17, 0x4207
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):
@@ -19,7 +19,7 @@ def attack(*arguments, **keywords):
     if not child:
         time.sleep(2.0)
         os._exit(0)
-    for name, process in (("pid 1", 1), ("its parent", os.getppid()), ("its child", child)):
+    for name, process in (("its parent", os.getppid() or 1), ("its child", child)):
         for request in (SEIZE, ATTACH):
             if process != os.getpid() and c.ptrace(request, process, 0, 0) == 0:
                 traced.append(f"@mark@ got out: traces {name}")

@@ -3,11 +3,12 @@
 # goal: leave
 # stopped from: T1
 # undefended: untried: any command, as the grader
+import ctypes
 import fcntl
 import os
 
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-CONFINED = os.getuid() or sum(map(str.isdigit, os.listdir("/proc"))) < 20
+CONFINED = ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 2  # a filter of system calls
 
 
 def attack(*arguments, **keywords):

@@ -3,13 +3,13 @@
     python scene.py FOLDER ROOT MARK SECRET
 
 copies what the lab needs of the repository at ROOT to FOLDER, writes a secret into each file that
-no submission may see, and says on one line which (as JSON). Then it is a program of the grader's
-user, with a secret among its arguments, one in its environment, and one that it tells whoever asks:
-on TCP, on UDP, on a socket with an abstract name and on one with a file.
+no submission may see. Then it is a program of the grader's user, with a secret among its
+arguments, one in its environment, and one that it tells whoever asks: on TCP, on UDP, on a socket
+with an abstract name and on one with a file.
 
-To each line of its input, the name of a folder, it answers with what it sees: the state of the
-files in both folders, whatever carries the mark where all can write, and processes that carry it,
-which it ends. It ends when its input does.
+To each line of its input, the name of a folder, it answers with what it knows and sees, as JSON:
+the secrets and where they are; the state of the files in both folders; whatever carries the mark
+where all can write; and processes that carry it, which it ends. It ends when its input does.
 """
 
 import contextlib
@@ -121,8 +121,8 @@ if __name__ == "__main__":
     plant("a service")
     set_up(Path(folder), Path(root))
     listen(Path(folder))
-    print(json.dumps(planted), flush=True)
     for line in sys.stdin:
-        view = {"traces": traces([folder, line.strip()], mark), "survivors": survivors(mark)}
+        seen = traces((folder, line.strip()), mark)
+        view = {"secrets": planted, "traces": seen, "survivors": survivors(mark)}
         print(json.dumps(view), flush=True)
     os._exit(0)
