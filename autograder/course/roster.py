@@ -5,7 +5,8 @@ decides before what the student typed, and what fits two students, or none, fits
 
 1. In a name such as lovelaceada_LATE_1815_77_answer.zip, as Canvas makes them, the first number is
    the student's Canvas id.
-2. Any other file or folder name, without the lab's, that is somebody's id, e-mail or name.
+2. Any other file or folder name, without the lab's or what Moodle adds, that is somebody's id,
+   e-mail or name.
 3. The name that the student typed for ``labs submit``, if it is one of those.
 
 Capitals do not count, nor signs that file names lack. Where the platform keeps the students' own
@@ -27,6 +28,7 @@ from autograder.results import Graded
 from autograder.work import slug
 
 _CANVAS_FILE = re.compile(r"[^_]+_(?:LATE_)?(\d+)_\d+_")
+_NO_NAME = re.compile(r"\.(zip|py)$|_\d+_assignsubmission_.*")  # Moodle adds the latter
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Roster:
         if made_by_canvas := _CANVAS_FILE.match(file):
             found = self._named.get(f"canvas {made_by_canvas[1]}", set())
         else:
-            stem = re.sub(r"\.(zip|py)$", "", file).removeprefix(f"{graded.result.lab}-")
+            stem = _NO_NAME.sub("", file).removeprefix(f"{graded.result.lab}-")
             found = self._named.get(_plain(stem)) or self._named.get(_plain(typed), set())
         if len(found) == 1:
             return next(iter(found))

@@ -43,10 +43,12 @@ class Book:
                 self.doubts.append(f"{each.source}: {doubt}")
         order = sorted(attempts, key=lambda one: (one.problem, one.id.casefold(), one.id))
         self.marks = {one: settle(attempts[one], course) for one in order}
-        points = {lab: each.points for row in self.marks.values() for lab, each in row.items()}
-        self.labs = dict(sorted(points.items(), key=lambda lab: (course.terms(lab[0]).due, lab)))
+        points = [(lab, each.points) for row in self.marks.values() for lab, each in row.items()]
+        self.labs = dict(sorted(points, key=lambda each: (course.terms(each[0]).due, each)))
         unnamed = [lab for lab in self.labs if course.labs and lab not in course.labs]
         self.doubts += [f"{lab} is not in course.toml, and so never late" for lab in unnamed]
+        unknown = {who for who, _ in course.extensions} - {one.id for one in order}
+        self.doubts += [f"{who} has an extension, and is no student" for who in sorted(unknown)]
 
     def _attempt(self, each: Graded, student: Student) -> Mark:
         result = each.result

@@ -31,6 +31,7 @@ def whose(source, typed="nobody"):
     [
         "ada.zip", "inbox/sums-ada.zip", "ADA", "sums-Ada_Lovelace.zip", "ada@x.edu.zip", "al1.py",
         "S-1.zip", "lovelaceada_1815_90_answer.zip", "lovelaceada_LATE_1815_90_sums-bob.zip",
+        "Ada Lovelace_4711_assignsubmission_file_", "Ada Lovelace_47_assignsubmission_file_bob.zip",
     ],
 )  # fmt: skip
 def test_the_name_of_the_file_decides_before_what_was_typed(source):

@@ -143,6 +143,15 @@ def test_without_course_and_roster_the_total_is_the_sum_of_the_points(tmp_path):
     assert (row["student"], row["total"], row["of"], row["late"]) == ("Ada", "85", "200", "")
 
 
+@pytest.mark.parametrize("most", ["Ada", "Bob"])
+def test_the_points_of_a_lab_are_the_most_that_anybody_could_get(most, tmp_path):
+    results = [
+        graded(name, student=name, scores=(50,) * (3 if name == most else 2))
+        for name in ("Ada", "Bob")
+    ]
+    assert {row["of"] for row in table(Book(results).wide(), tmp_path)} == {"150"}
+
+
 def test_what_is_in_doubt_is_told():
     broken = graded("ada", "other")
     fault = replace(broken.result.checks[0], reason="internal")
@@ -153,6 +162,9 @@ def test_what_is_in_doubt_is_told():
     assert doubts[1].startswith("ada: a check failed for a fault of its own")
     assert doubts[2].startswith("other is not in course.toml")
     assert not Book(CLASS[:4], COURSE, ROSTER).doubts
+    extended = replace(COURSE, extensions={("adda", "sums"): 5.0, ("bob", "sums"): 5.0})
+    doubts = Book(CLASS[:4], extended, ROSTER).doubts
+    assert doubts == ["adda has an extension, and is no student"]
 
 
 def test_a_book_of_many_streams_its_results(tmp_path):
