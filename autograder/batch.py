@@ -23,8 +23,8 @@ from typing import NamedTuple
 from autograder.atomic import write_atomically
 from autograder.course.tables import Book, write_table
 from autograder.grade import PRACTICE, Grader
-from autograder.lab import Lab, LabError
-from autograder.report import write_html
+from autograder.lab import Lab, LabError, find_labs
+from autograder.report import Site
 from autograder.results import CheckResult, Graded, LabResult
 from autograder.sandbox import Sandbox
 from autograder.store import STORE, Store, cache_key, outdated, storable, terms_of
@@ -192,8 +192,9 @@ def publish(store: Store, lab: Lab, out: Path) -> list[Graded]:
     for name, one in zip(_file_names([one.source for one in graded], lab), graded, strict=True):
         text = json.dumps(one.result.to_gradescope(), indent=1) + "\n"
         write_atomically(out / "results" / f"{name}.json", text)
-    write_table(Book(store.graded()).wide(), out / "gradebook.csv")
-    write_html([one.result for one in graded], lab, out / "report.html")
+    book = Book(store.graded())
+    write_table(book.wide(), out / "gradebook.csv")
+    Site({**find_labs(lab.root), lab.name: lab}, book).write(store.graded(), out / "report")
     return graded
 
 
@@ -238,12 +239,11 @@ def handed_in(paths: Sequence[Path], lab: Lab, times: Path | None = None) -> lis
     try:
         with times.open(encoding="utf-8-sig", newline="") as lines:
             known = {row["source"]: row["time"] for row in csv.DictReader(lines)}
-        return [datetime.fromisoformat(known[path.name]).timestamp() for path in paths]
+        when = [known.get(path.name, f"no row for {path.name}") for path in paths]
+        return [datetime.fromisoformat(text).timestamp() for text in when]
     except (KeyError, TypeError, ValueError) as error:
-        wanted = "the columns source and time, as in: ada.zip,2026-10-01T23:59:00+02:00"
-        raise LabError(
-            f"{times} lacks {error}; expected a row a submission with {wanted}"
-        ) from None
+        wanted = "columns source,time and rows such as ada.zip,2026-10-01T23:59:00+02:00"
+        raise LabError(f"{times}: {error}; expected {wanted}") from None
 
 
 def _modified(path: Path, lab: Lab) -> float:

@@ -20,10 +20,10 @@ import tokenize
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import chain, combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.lab import Lab, LabError
 from autograder.source import Rejected, vet
@@ -43,8 +43,7 @@ Lines = tuple[int, int]  # first and last
 Prints = dict[bytes, Lines]
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """One file. source: what tells it from the others; student: whose name it carries."""
 
     source: str
@@ -52,8 +51,7 @@ class Work:
     text: str
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """Two works; ``shares``: what they have in common, as part of each one's own fingerprints.
 
     lines: where they match, as (first, last) in ``one`` and (first, last) in ``other``.
@@ -63,7 +61,7 @@ class Pair:
     other: Work
     common: int
     shares: Sequence[float]
-    lines: Sequence[Sequence[Lines]]
+    lines: Sequence[tuple[Lines, Lines]]
 
 
 def read_work(path: Path, lab: Lab) -> Work:
@@ -179,17 +177,14 @@ def _statements(text: str) -> Iterator[list[tuple[int, int]]]:
 
 def save(lab: Lab, pairs: Sequence[Pair]) -> str:
     """``pairs`` as the text of a file that `load` reads."""
-    return json.dumps({"lab": lab.name, "pairs": [asdict(pair) for pair in pairs]}, indent=1)
+    return json.dumps({"lab": lab.name, "pairs": pairs})
 
 
 def load(path: Path) -> tuple[str, list[Pair]]:
     """The lab's name and the pairs of a file that `save` wrote."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        pairs = [
-            Pair(**{**row, "one": Work(**row["one"]), "other": Work(**row["other"])})
-            for row in data["pairs"]
-        ]
+        pairs = [Pair(Work(*one), Work(*other), *rest) for one, other, *rest in data["pairs"]]
         return data["lab"], pairs
     except (ValueError, KeyError, TypeError):
         raise LabError(f"{path} holds no pairs; write it with: autograder similar") from None

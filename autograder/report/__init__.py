@@ -1,9 +1,10 @@
-"""The report: what a class did, on one HTML page that opens from disk and fetches nothing.
+"""The report: a course as a folder of pages that open from disk and fetch nothing.
 
-Read ``statistics`` first (which numbers are shown), then ``page`` (in what order), then
-``sections`` and ``feedback`` (as what HTML); every text passes through ``markup``.
+Read ``statistics`` first (which numbers are shown), then ``markup`` (the only way into a page),
+``feedback`` (what a student reads), ``sections`` and ``pairs`` (what the staff reads) and ``site``
+(which pages there are).
 """
 
-from autograder.report.page import write_html
+from autograder.report.site import Site
 
-__all__ = ["write_html"]
+__all__ = ["Site"]

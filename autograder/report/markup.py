@@ -1,43 +1,61 @@
-"""The only door from data to HTML: all text passes through ``text``, ``block`` or ``number``."""
+"""The only door from data to HTML: `fill` puts values into the pieces of ``parts.html``.
+
+Whatever is not markup already is cut, made visible and escaped, so no text that a student wrote
+can become a part of a page. And should one slip through, the page forbids itself everything but
+its own style and script, which it names by their hashes: a browser would neither run what slipped
+through nor fetch anything for it.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from importlib import resources
 
 from autograder.gradebook import mark
 from autograder.printable import printable
 
-_LINE_CHARACTERS = 120
-_BLOCK_CHARACTERS = 2_000
-_BLOCK_LINES = 40
-
-REASONS = {
-    "partly": "partly right",
-    "wrong": "wrong answer",
-    "error": "raised an error",
-    "timeout": "ran out of time",
-    "memory": "ran out of memory",
-    "output_limit": "printed or returned too much",
-    "exited": "left before it answered",
-    "missing": "function or file missing",
-    "syntax": "does not parse",
-    "not_plain": "returned something that is no plain data",
-    "internal": "the grader failed: grade again",
-}
+_LINE = 500  # characters
+_BLOCK = {"characters": 2_000, "lines": 40}
 
 
-def text(value: str, characters: int = _LINE_CHARACTERS) -> str:
-    """One line of text, visible, cut and escaped, also inside a quoted attribute.
+class Html(str):
+    """Markup, to be put into a page as it is."""
 
-    >>> text('<b>"&')
-    '&lt;b&gt;&quot;&amp;'
+    __slots__ = ()
+
+
+def fill(part: str, **values: object) -> Html:
+    """The piece of this name with ``values`` in it: markup, texts, numbers, or several of them.
+
+    >>> fill("para", words=["<b> & 'c'", 2.50])
+    '<p>&lt;b&gt; &amp; &#x27;c&#x27;\\n2.5</p>'
     """
-    return html.escape(printable(value, characters=characters))
+    return Html(_parts()[part].format(**{name: _shown(value) for name, value in values.items()}))
 
 
-def block(value: str) -> str:
-    """Several lines of text, escaped, at most 2,000 characters and 40 lines of it."""
-    return html.escape(printable(value, characters=_BLOCK_CHARACTERS, lines=_BLOCK_LINES))
+def _shown(value: object) -> str:
+    if isinstance(value, Html):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Iterable):
+        return "\n".join(map(_shown, value))
+    return number(value)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)
+def _text(value: str) -> str:
+    return html.escape(printable(value, characters=_LINE))
+
+
+def block(value: str) -> Html:
+    """Several lines of text, at most 2,000 characters and 40 lines of it."""
+    return fill("pre", source=Html(html.escape(printable(value, **_BLOCK))))
 
 
 def number(value: float, digits: int | None = None) -> str:
@@ -46,7 +64,7 @@ def number(value: float, digits: int | None = None) -> str:
     >>> number(2.50), number(0.5, 2), number(-0.25, 2)
     ('2.5', '0.50', '−0.25')
     """
-    shown = mark(value) if digits is None else f"{value:.{digits}f}"
+    shown = mark(value) if digits is None else f"{value:,.{digits}f}"
     return shown.replace("-", "\N{MINUS SIGN}")
 
 
@@ -60,22 +78,62 @@ def percent(part: float, whole: float) -> int:
     return 1 if share == 0 and part > 0 else share
 
 
-def bar(share: int, kind: str) -> str:
-    """A horizontal bar, ``share`` percent full. Decoration: the number stands beside it.
+def count(amount: int, noun: str) -> str:
+    """A number with its noun.
 
-    An SVG attribute holds the width because the page forbids itself inline styles.
+    >>> count(1, "student"), count(1000, "student")
+    ('1 student', '1,000 students')
     """
-    return (
-        f'<svg class="bar {kind}" aria-hidden="true" width="100%" height="10">'
-        f'<rect class="track" width="100%" height="10" rx="5"/>'
-        f'<rect class="fill" width="{share}%" height="10" rx="5"/></svg>'
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def row(head: str, *cells: object, words: object = None) -> Html:
+    """A row of a table: what it is about, numbers, and a remark."""
+    filled = [fill("cell", value=cell) for cell in cells]
+    filled += [] if words is None else [fill("words", value=words)]
+    return fill("row", head=head, cells=filled)
+
+
+def table(
+    ident: str, heading: str, columns: Iterable[str], rows: Iterable[Html], note: str = ""
+) -> Html:
+    """A section with a table, which scrolls by itself when it is wide."""
+    heads = [fill("head", words=column) for column in columns]
+    return fill("table", ident=ident, heading=heading, heads=heads, rows=rows, note=note)
+
+
+def page(kicker: str, title: str, body: Iterable[Html], up: str | None = None) -> Html:
+    """A page that opens from disk and fetches nothing.
+
+    up: the way to the folder of index.html, for a page of the staff: it has links to others, and
+    the script. Without it, a page that stands alone.
+    """
+    style, script = _own("page.css"), _own("page.js")
+    alone = up is None
+    return fill(
+        "page",
+        title=title,
+        kicker=kicker,
+        body=body,
+        nav="" if alone else fill("nav", up=up),
+        style=style,
+        style_hash=_hash(style),
+        script="" if alone else fill("script", source=script),
+        script_hash=Html("'none'") if alone else _hash(script),
     )
 
 
-def count(amount: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
+@cache
+def _own(name: str) -> Html:
+    return Html(resources.files("autograder.report").joinpath(name).read_text(encoding="utf-8"))
 
-    >>> count(1, "student"), count(0, "student")
-    ('1 student', '0 students')
-    """
-    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
+
+@cache
+def _parts() -> dict[str, str]:
+    pieces = re.split(r"^<!-- (\w+) -->\n", _own("parts.html"), flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], map(str.strip, pieces[2::2]), strict=True))
+
+
+def _hash(content: str) -> Html:
+    digest = hashlib.sha256(content.encode()).digest()
+    return Html(f"'sha256-{base64.b64encode(digest).decode()}'")

@@ -1,126 +1,119 @@
-"""The sections on the whole class: summary, distribution of marks, checks missed, students."""
+"""What a class did at one lab: marks, checks missed, failures that are the same, students."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from autograder.report.markup import REASONS, bar, count, number, percent, text
-from autograder.report.statistics import BINS, SMALLEST_CLASS, Item, Summary
-from autograder.results import LabResult
+from autograder.report.feedback import REASONS, points, said, split
+from autograder.report.markup import Html, block, count, fill, number, percent, row, table
+from autograder.report.statistics import SMALLEST_CLASS, Item, LabStatistics
+from autograder.results import CheckResult, LabResult
+from autograder.work import slug
 
-_PLOT = 150  # height of the histogram's tallest bar, in pixels
 _SUSPECT = 0.1  # a discrimination below this is worth a second look at the check
+_FAILURES = 12  # of a lab, that are shown
 
 
-def tiles(summary: Summary) -> str:
-    """The five numbers an instructor asks for first."""
-    points = number(summary.points)
-    pairs = [
-        ("submissions", number(summary.submissions)),
-        ("median mark", f"{number(summary.median)} <small>of {points}</small>"),
-        ("mean mark", f"{number(summary.mean, 1)} <small>of {points}</small>"),
-        ("full marks", number(summary.full_marks)),
-        ("could not be run", number(summary.problems)),
-    ]
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)
-    return f'<dl class="tiles">{cells}</dl>'
+def course(labs: Mapping[str, LabStatistics], students: int) -> list[Html]:
+    """The first page: how far the course is, lab by lab, and who may read what."""
+    rows = []
+    for name, lab in labs.items():
+        head = fill("link", href=f"staff/lab-{slug(name)}.html", words=lab.title)
+        handed_in = f"{len(lab.scores):,} ({percent(len(lab.scores), students)} %)"
+        marks = [lab.median, number(lab.mean, 1), lab.points, lab.full_marks, lab.problems]
+        rows.append(row(head, handed_in, *marks, words=histogram(lab)))
+    columns = ["Lab", "Handed in", "Median", "Mean", "Of", "Full marks", "Not run", "Marks"]
+    results = sum(len(lab.scores) for lab in labs.values())
+    tiles = fill("course_tiles", students=students, labs=len(labs), results=results)
+    return [practice(labs.values()), tiles, table("labs", "Labs", columns, rows), fill("pages")]
 
 
-def distribution(counts: Sequence[int]) -> str:
-    """A histogram of the marks in tenths; widths are in percent, so that text keeps its size."""
-    tallest = max([*counts, 1])
-    bars = "".join(_column(k, amount, tallest) for k, amount in enumerate(counts))
-    said = "; ".join(
-        f"{k * 10} to {k * 10 + 10} %: {amount}" for k, amount in enumerate(counts) if amount
+def lab(name: str, lab: LabStatistics, titles: Mapping[str, str], pairs: int) -> list[Html]:
+    """What is to be said about a lab before its students; ``titles``: of tasks, by name."""
+    versions = sorted({f"version {v[:19]} · isolation {tier}" for v, tier, _ in lab.about})
+    numbers = fill(
+        "lab_tiles",
+        students=len(lab.scores),
+        median=lab.median,
+        mean=number(lab.mean, 1),
+        points=lab.points,
+        full_marks=lab.full_marks,
+        problems=lab.problems,
     )
-    return (
-        '<section aria-labelledby="marks"><h2 id="marks">Distribution of marks</h2><figure>'
-        f'<svg class="histogram" role="img" aria-label="Submissions by mark. {said or "none"}"'
-        f' width="100%" height="{_PLOT + 50}">{bars}</svg>'
-        "<figcaption>Submissions by share of the points, in steps of 10 %."
-        " The last bar holds full marks.</figcaption></figure></section>"
-    )
+    about = fill("note", words=" · ".join([f"Lab {name}", *versions]))
+    marks = fill("distribution", histogram=histogram(lab))
+    body = [about, practice([lab]), numbers, marks, missed_checks(lab, titles), failures(lab)]
+    if pairs:
+        href = f"similar-{slug(name)}.html"
+        body.append(fill("similar", href=href, pairs=count(pairs, "pair")))
+    return body
 
 
-def _column(k: int, amount: int, tallest: int) -> str:
-    width = 100 / BINS
-    height = round(_PLOT * amount / tallest)
-    middle = f"{(k + 0.5) * width:.1f}%"
-    top = 22 + _PLOT - height
-    label = f'<text x="{middle}" y="{top - 6}">{amount}</text>' if amount else ""
-    return (
-        f'<rect class="fill" x="{k * width + 0.7:.1f}%" y="{top}" width="{width - 1.4:.1f}%"'
-        f' height="{max(height, 1)}" rx="2"/>{label}'
-        f'<text class="axis" x="{middle}" y="{_PLOT + 42}">{k * 10}'
-        f'<tspan class="wide">–{k * 10 + 10}</tspan></text>'
-    )
+def practice(labs: Iterable[LabStatistics]) -> Html:
+    """A warning when marks were made without a course key."""
+    keys = {key for lab in labs for *_, key in lab.about}
+    return fill("practice") if "practice" in keys else Html()
 
 
-def missed_checks(items: Sequence[Item], tasks: Mapping[str, str], ran: int) -> str:
+def histogram(lab: LabStatistics) -> Html:
+    """The marks in tenths of the points, drawn, and in words."""
+    tallest = max([*lab.counts, 1])
+    heights = enumerate(100 * amount / tallest for amount in lab.counts)
+    columns = [fill("column", x=10 * k + 0.5, y=100 - high, high=high) for k, high in heights]
+    said = [f"{10 * k}–{10 * k + 10} %: {n}" for k, n in enumerate(lab.counts) if n]
+    return fill("histogram", said=", ".join(said) or "none", columns=columns)
+
+
+def missed_checks(lab: LabStatistics, titles: Mapping[str, str]) -> Html:
     """Checks in the order in which they need the instructor's attention."""
-    rows = "".join(_missed(item, tasks) for item in items)
-    note = (
-        "Difficulty is the mean share of the check's points that was earned. Discrimination is the"
-        " correlation between the check and the rest of the marks: near 0, strong and weak students"
-        " miss it alike, and the check deserves a second look."
-    )
-    if ran < SMALLEST_CLASS:
-        note += f" It is shown from {SMALLEST_CLASS} submissions on."
-    return (
-        '<section aria-labelledby="missed"><h2 id="missed">Checks most missed</h2>'
-        f'<p class="note">Counted on the {count(ran, "submission")} that could be run. {note}</p>'
-        f'<ol class="items">{rows}</ol></section>'
-    )
+    ran = count(len(lab.scores) - lab.problems, "submission")
+    items = [_missed(item, titles) for item in lab.most_missed()]
+    return fill("missed", ran=ran, least=SMALLEST_CLASS, items=items)
 
 
-def _missed(item: Item, tasks: Mapping[str, str]) -> str:
+def _missed(item: Item, titles: Mapping[str, str]) -> Html:
     check = item.check
-    share = percent(item.missed, item.tried)
-    facts = [f"{item.missed} of {item.tried} missed it"]
+    facts = [f"{item.missed} of {item.tried} missed it", f"difficulty {number(item.difficulty, 2)}"]
     if item.reasons:
-        reason, amount = item.reasons[0]
-        facts.append(f"most often: {text(REASONS.get(reason, reason))} ({amount})")
-    if item.difficulty is not None:
-        facts.append(f"difficulty {number(item.difficulty, 2)}")
-    if item.discrimination is not None:
-        low = " <strong>low</strong>" if item.discrimination < _SUSPECT else ""
-        facts.append(f"discrimination {number(item.discrimination, 2)}{low}")
-    return (
-        f'<li><div class="item"><h3>{text(check.title)}</h3>'
-        f'<span class="worth">{text(tasks.get(check.task, check.task))} · '
-        f"{count(check.points, 'point')}</span></div>"
-        f'<div class="share">{bar(share, "lost")}<span>{share} %</span></div>'
-        f'<p class="facts">{" · ".join(facts)}</p></li>'
-    )
+        reason, amount = min(item.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        facts.insert(1, f"most often: {REASONS.get(reason, (reason,))[0]} ({amount})")
+    if (found := item.discrimination) is not None:
+        facts.append(f"discrimination {number(found, 2)}{' (low)' if found < _SUSPECT else ''}")
+    about = f"{titles.get(check.task, check.task)} · {count(check.points, 'point')}"
+    share, told = percent(item.missed, item.tried), " · ".join(facts)
+    return fill("item", title=_titled(check), about=about, share=share, facts=told)
 
 
-def students(results: Sequence[LabResult], tasks: Mapping[str, str]) -> str:
-    """One row a student, by name; a few lines of script make the headings sort it."""
-    titles = "".join(
-        f'<th scope="col" class="number">{text(title)}</th>' for title in tasks.values()
-    )
-    rows = "".join(_student(k, result, tasks) for k, result in enumerate(results))
-    return (
-        '<section aria-labelledby="students"><h2 id="students">Students</h2>'
-        '<div class="scroll" role="region" aria-labelledby="students" tabindex="0">'
-        '<table class="sortable"><thead><tr><th scope="col">Student</th>'
-        '<th scope="col" class="number">Mark</th>'
-        '<th class="gauge"><span class="unseen">Share</span></th>'
-        f'{titles}<th scope="col">Note</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></section>"
-    )
+def _titled(check: CheckResult) -> str:
+    return f"{check.title} (hidden)" if check.hidden else check.title
 
 
-def _student(k: int, result: LabResult, tasks: Mapping[str, str]) -> str:
-    share = percent(result.score, result.points)
-    kind = "done" if share == 100 else "some"
-    marks = "".join(
-        f'<td class="number">{number(sum(c.score for c in result.checks if c.task == name))}</td>'
-        for name in tasks
-    )
-    return (
-        f'<tr><th scope="row"><a href="#student-{k}"><bdi>{text(result.student)}</bdi></a></th>'
-        f'<td class="number" data-value="{result.score:.6f}"><b>{number(result.score)}</b></td>'
-        f'<td class="gauge">{bar(share, kind)}</td>{marks}'
-        f'<td class="problem"><bdi>{text(result.problem or result.note)}</bdi></td></tr>'
-    )
+def failures(lab: LabStatistics) -> Html:
+    """The most frequent failures, each with an example."""
+    items = []
+    for amount, check in lab.most_frequent(_FAILURES):
+        about, shown = f"{count(amount, 'student')} · {said(check)}", block(check.message)
+        items.append(fill("failure", title=_titled(check), about=about, message=shown))
+    return fill("failures", items=items) if items else Html()
+
+
+def students(rows: Iterable[Html], titles: Mapping[str, str], late: bool) -> Html:
+    """One row a student, as `student_row` makes them."""
+    marks = ["Mark", "After the late policy"][: 1 + late]
+    columns = ["Student", *marks, "Public", "Hidden", *titles.values(), "Note"]
+    return table("students", "Students", columns, rows)
+
+
+def student_row(
+    result: LabResult,
+    name: str,
+    page: str,
+    titles: Mapping[str, str],
+    late: Sequence[float],
+    note: str,
+) -> Html:
+    """A student's marks: all, what is left of them, of public and hidden checks, of each task."""
+    public, hidden = split(result)
+    tasks = [sum(check.score for check in public if check.task == name) for name in titles]
+    head = fill("name", href=page, name=name)
+    return row(head, result.score, *late, points(public), points(hidden), *tasks, words=note)
