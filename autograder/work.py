@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.atomic import write_atomically
+from autograder.atomic import replacing, write_atomically
 from autograder.lab import Lab, LabError
 from autograder.source import Rejected, vet
 from autograder.starter import starter_source
@@ -110,9 +109,8 @@ def pack(lab: Lab, folder: Path, student: str) -> Path:
     if submission.problem or lab.file not in submission.files:
         raise LabError(submission.problem or f"there is no {lab.file} in {folder}")
     target = (folder if folder.is_dir() else folder.parent) / f"{lab.name}-{slug(student)}.zip"
-    scratch = target.with_suffix(".part")
-    scratch.write_bytes(write_archive(lab, submission.files, student))
-    os.replace(scratch, target)
+    with replacing(target) as scratch:
+        scratch.write_bytes(write_archive(lab, submission.files, student))
     return target
 
 
