@@ -57,12 +57,13 @@ def private_user(tier: str) -> int | None:
 
     None when there is no choice, or when Python itself is where only its owner can read it.
     """
-    if os.getuid() != 0 or (tier == "T1" and not _for_everybody(sys.base_prefix)):
+    if os.getuid() != 0 or (tier == "T1" and not for_everybody(sys.base_prefix)):
         return None
     return FIRST_USER + (next(_children) % USERS if tier == "T1" else 0)
 
 
-def _for_everybody(path: str) -> bool:
+def for_everybody(path: str) -> bool:
+    """Whether any user of this machine can pass through to ``path``."""
     return all(up.stat().st_mode & 0o001 for up in (Path(path), *Path(path).parents))
 
 

@@ -2,13 +2,19 @@
 
 import errno
 import os
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
+from autograder import tiers
 from autograder.grade import Grader
+from autograder.lab import PACKAGE_ROOT
 from autograder.process import MIB
 from autograder.sandbox import Sandbox
 from autograder.starter import answer_files, starter_files
@@ -303,7 +309,6 @@ def test_calls_that_have_led_out_of_sandboxes_are_refused(inside, name, argument
 
 
 def test_a_tier_that_cannot_be_had_is_an_error_and_never_a_lower_one(shared_lab, monkeypatch):
-    from autograder import tiers
     from autograder.sandbox import SandboxError
 
     monkeypatch.setattr(tiers.shutil, "which", lambda name: None)
@@ -315,7 +320,6 @@ def test_a_tier_that_cannot_be_had_is_an_error_and_never_a_lower_one(shared_lab,
 
 def test_a_child_whose_walls_fail_runs_no_code(shared_lab, monkeypatch):
     """The filter is damaged, so the kernel refuses it: the child must not go on without."""
-    from autograder import tiers
     from autograder.sandbox import SandboxError
 
     if lacking("T2"):
@@ -336,3 +340,49 @@ def test_verdicts_do_not_depend_on_the_walls(sandbox, shared_lab):
     for answer, score in ((answer_files(shared_lab), 100), (starter_files(shared_lab), 0)):
         result = grader.grade(Submission("Ada", answer))
         assert (result.score, result.problem, result.tier) == (score, None, sandbox.tier)
+
+
+ASKS_WHO = """
+import os
+
+def who():
+    return os.getuid()
+"""
+
+
+def test_an_ordinary_user_can_wall_submissions_off_too(shared_lab):
+    """The other tests may run as root, as they do in containers; this one never does."""
+    if os.getuid() != 0:
+        pytest.skip("the other tests already run as an ordinary user")
+    needed = [sys.base_prefix, str(PACKAGE_ROOT)]
+    if closed := [folder for folder in needed if not tiers.for_everybody(folder)]:
+        pytest.skip(f"an ordinary user cannot read {', '.join(closed)}")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        course = shutil.copytree(shared_lab.root, Path(folder, "course"))
+        for path in (course, *course.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        script = f"""
+import sys
+sys.path[:0] = {[path for path in sys.path if path]!r}
+from autograder.lab import load_lab
+from autograder.sandbox import Sandbox
+from autograder.student import Student
+with Sandbox(load_lab("{course}/labs/sums")) as sandbox:
+    student = Student({{"sums.py": {ASKS_WHO.encode()!r}}}, sandbox)
+    print(sandbox.tier, student.call("who"))
+    student.close()
+"""
+        done = subprocess.run(
+            [os.path.realpath(sys.executable), "-c", script],
+            env={**os.environ, "TMPDIR": "/tmp", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=40,
+            user=65_533,
+            group=65_533,
+            extra_groups=[],
+        )
+    assert done.returncode == 0, done.stderr
+    tier, user = done.stdout.split()
+    assert tier in ("T3", "T2", "T1") and int(user) != 0
