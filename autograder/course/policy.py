@@ -49,7 +49,7 @@ class Terms:
     due: float = math.inf  # in seconds since 1970
     weight: float | None = None  # what full marks add to the total; None: the lab's points
     title: str = ""
-    canvas_id: str = ""
+    canvas_id: int = 0  # of its assignment; 0: it has none
 
 
 @dataclass(frozen=True)

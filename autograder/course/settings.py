@@ -12,7 +12,7 @@ accept_days = 7                     # what comes later than that counts nothing
 due = 2026-10-05T23:59:59-07:00     # with the offset of its time zone on that day
 weight = 20                         # default: the lab's points
 title = "Autodiff"                  # title and number of the assignment in Canvas
-canvas_id = "1815"
+canvas_id = 1815
 
 [extensions.ada]                    # a student's id
 autodiff = 48                       # hours
@@ -30,8 +30,8 @@ from autograder.lab import LabError
 
 _KINDS = {str: "a text in quotes", int: "a whole number, 0 or more", float: "a number, 0 or more"}
 _KINDS |= {dict: "a table", datetime: "a time with its offset, as in 2026-10-05T23:59:59-07:00"}
-_TOP = {"counts": "", "late": {}, "labs": {}, "extensions": {}}
-_LAB = {"due": datetime.max, "weight": 1.0, "title": "", "canvas_id": ""}
+_TOP: dict[str, Any] = {"counts": "best", "late": {}, "labs": {}, "extensions": {}}
+_LAB = {"due": datetime.max, "weight": 1.0, "title": "", "canvas_id": 0}
 
 
 def read_course(path: Path) -> Course:
@@ -43,7 +43,7 @@ def read_course(path: Path) -> Course:
 
 
 def _course(data: dict[str, Any]) -> Course:
-    data = {"counts": "best", "labs": {}, "late": {}, "extensions": {}} | _checked(data, "", _TOP)
+    data = _TOP | _checked(data, "", _TOP)
     late = Late(**_checked(data["late"], "[late] ", vars(Late())))
     if late.per not in UNITS or data["counts"] not in ("best", "latest"):
         raise ValueError('per should be "day" or "hour", counts should be "best" or "latest"')

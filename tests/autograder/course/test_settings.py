@@ -29,7 +29,7 @@ def test_the_example_of_the_docstring_is_read(read):
     assert course.late == Late(grace_days=5, penalty=0.1, floor=0.5, accept_days=7)
     terms = course.terms("autodiff")
     assert terms.due == datetime.fromisoformat("2026-10-06T06:59:59+00:00").timestamp()
-    assert (terms.weight, terms.title, terms.canvas_id) == (20, "Autodiff", "1815")
+    assert (terms.weight, terms.title, terms.canvas_id) == (20, "Autodiff", 1815)
     assert course.due("ada", "autodiff") - terms.due == 48 * 3600
     assert course.counts == "best"
 
@@ -61,7 +61,8 @@ def test_nothing_need_be_said(read):
         ("[labs.a]\nweight = 3", "[labs.a] due should be a time with its offset"),
         ("[labs.a]\ndue = 2026-10-05", "[labs.a] due should be a time with its offset"),
         ("[labs.a]\ndue = 2026-10-05T23:59:59", "[labs.a] due should be a time with its offset"),
-        (f"[labs.a]\n{DUE}\ncanvas_id = 3", "[labs.a] canvas_id should be a text in quotes"),
+        (f"[labs.a]\n{DUE}\ncanvas_id = 'x'", "[labs.a] canvas_id should be a whole number"),
+        (f"[labs.a]\n{DUE}\ntitle = 3", "[labs.a] title should be a text in quotes"),
         (f"[labs.a]\n{DUE}\n[extensions.ada]\nb = 3", "[extensions.ada] b is unknown; there may"),
         (f"[labs.a]\n{DUE}\n[extensions]\nada = 3", "[extensions.ada] should be a table, not 3"),
         (f'[labs.a]\n{DUE}\n[extensions.ada]\na = "3"', "[extensions.ada] a should be a number"),

@@ -24,7 +24,7 @@ ADA = Student("ada", "Ada Lovelace", "A", "ada@x.edu", "1815", "S-1", "al1")
 BOB = Student("bob", "Bob Hopper", "B", "", "1906", "S-2", "bh2")
 ROSTER = Roster([BOB, ADA])
 COURSE = Course(
-    {"sums": Terms(0.0, 30, "Sums", "12"), "walks": Terms(9 * DAY, None, "", "13")},
+    {"sums": Terms(0.0, 30, "Sums", 12), "walks": Terms(9 * DAY, None, "", 13)},
     Late(grace_days=1, penalty=0.1, floor=0.5, accept_days=7),
 )
 
@@ -196,7 +196,7 @@ def gradebook(tmp_path, monkeypatch, capsys):
             store.keep(f"{one.source} {one.result.lab}", [one], grader="grader")
     (tmp_path / "roster.csv").write_text("id,name,canvas id\nada,Ada,1815\nbob,Bob,1906\n")
     (tmp_path / "course.toml").write_text(
-        "[late]\npenalty = 0.1\n[labs.sums]\ndue = 1970-01-01T00:00:00Z\ncanvas_id = '12'\n"
+        "[late]\npenalty = 0.1\n[labs.sums]\ndue = 1970-01-01T00:00:00Z\ncanvas_id = 12\n"
         "[labs.walks]\ndue = 1970-01-10T00:00:00Z\n"
     )
 
