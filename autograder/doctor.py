@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from autograder import tiers
+from autograder import forks, tiers
 from autograder.lab import Lab, third_party
 from autograder.sandbox import Sandbox, SandboxError
 from autograder.student import Student, StudentError
@@ -75,6 +75,6 @@ def versions(lab: Lab) -> Iterator[tuple[str, str]]:
     """What a mark may depend on, beside the lab: name and version."""
     yield "python", platform.python_version()
     yield "system", f"{platform.system()} {platform.release()} ({platform.machine()})"
-    yield "cores", str(len(os.sched_getaffinity(0)) if tiers.forks.AVAILABLE else os.cpu_count())
+    yield "cores", str(len(os.sched_getaffinity(0)) if forks.AVAILABLE else os.cpu_count())
     for name in third_party(lab):
         yield name, metadata.version(name)

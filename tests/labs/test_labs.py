@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,6 +178,18 @@ def test_a_right_answer_built_differently_keeps_everything(name, stem, graded):
     assert first_comment(path, "how"), f"{path} should say '# how: ...'"
     result = graded(name, answer_files(lab, path), f"right/{stem}")
     assert not lost(result)
+
+
+# Plans that the grader executes; processes that are ended and started again.
+@pytest.mark.parametrize("name, stem", [("autodiff", "wrong"), ("training", "right")])
+def test_two_gradings_and_two_workers_agree_to_the_letter(name, stem, graded):
+    lab = lab_called(name)
+    files = answer_files(lab, next(iter(variants(lab, stem).values())))
+    with Sandbox(lab) as sandbox:
+        shared = Grader(lab, sandbox, PRACTICE, workers=2).grade(Submission("anonymous", files))
+    results = [shared, *(graded(name, files, f"{stem}, again") for _ in range(2))]
+    verdicts = [[replace(check, seconds=0.0) for check in one.checks] for one in results]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
 
 
 def test_all_labs_stand_in_the_order_of_their_chapters():
