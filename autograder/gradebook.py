@@ -1,23 +1,14 @@
-"""Cells of a gradebook: a mark, a text that a spreadsheet only shows, the order of names."""
+"""Cells of a gradebook: a mark, and a text that a spreadsheet only shows."""
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 from autograder.printable import printable
-from autograder.results import LabResult
 
 # A spreadsheet runs a cell that begins so; full-width forms count on East Asian systems.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "|", "%")
 _CELL_CHARACTERS = 500
-
-
-def by_student(result: LabResult) -> tuple[str, ...]:
-    """Sort key: names as a person orders them, accents and capitals not counted, then the rest."""
-    letters = unicodedata.normalize("NFKD", result.student)
-    plain = "".join(sign for sign in letters if not unicodedata.combining(sign)).casefold()
-    return plain, result.student, result.lab, result.submission
 
 
 @lru_cache(maxsize=4096)  # the same names and checks, row after row
