@@ -12,6 +12,7 @@ import typer
 
 from autograder.cli.machine import machine_app
 from autograder.cli.marks import marks_app
+from autograder.cli.reports import reports_app
 from autograder.cli.request import (
     Hidden,
     KeyFile,
@@ -31,6 +32,7 @@ autograder_app = typer.Typer(
 )
 autograder_app.add_typer(marks_app)
 autograder_app.add_typer(machine_app)
+autograder_app.add_typer(reports_app)
 
 Workers = Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.")]
 Cluster = Annotated[str, typer.Option(help="A Dask cluster: tcp://HOST:PORT, or local:NUMBER.")]
