@@ -82,4 +82,4 @@ def similar(
     page, data = out.with_suffix(".html"), out.with_suffix(".json")
     write_atomically(data, save(found, pairs))
     write_atomically(page, similar_page(found.title, pairs))
-    say(f"{len(pairs)} pairs of {len(works)} files: wrote {page}, and {data} for autograder report")
+    say(f"{len(works)} files, pairs: {len(pairs)}; wrote {page}, and {data} for autograder report")
