@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,15 @@ SEED = 20
 class Heat:
     """A case, how to draw its problem, the engines' method for it, and the target for each peer.
 
-    A target is the least ratio of the peer's time to ours; None: for reading only.
+    A target is the least ratio of the peer's time to ours; None: for reading only. ``rounds`` is
+    given for what takes minutes: no more than those are run.
     """
 
     case: Case
     draw: Callable[[np.random.Generator], Any]
     method: str
     targets: dict[str, float | None]
+    rounds: int | None = None
 
 
 def drawing(draw: Callable[..., Any], *sizes: int) -> Callable[[np.random.Generator], Any]:
@@ -59,7 +62,11 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Race:
-    """All that a benchmark says of itself; ``heats`` in reading order."""
+    """All that a benchmark says of itself; ``heats`` in reading order.
+
+    processes: what is raced starts processes of its own, so wall time is taken, of single calls.
+    facts: what its times depend on beside what all times do.
+    """
 
     chapter: str
     about: str
@@ -67,6 +74,21 @@ class Race:
     heats: list[Heat]
     entrants: list[Entrant]
     paths: dict[str, str] = field(default_factory=dict)
+    processes: bool = False
+    facts: Callable[[], dict[str, Any]] = dict
+
+    @property
+    def clock_name(self) -> str:
+        """What the seconds are seconds of."""
+        return "wall time" if self.processes else CLOCK_NAME
+
+    def track(self, rounds: int | None, quick: bool) -> Track:
+        """How it is run, unless ``rounds`` says otherwise."""
+        rng = np.random.default_rng(SEED)
+        if self.processes:
+            rounds = rounds or (3 if quick else 9)
+            return Track(rng, rounds, window=0, warmup=1, clock=time.perf_counter)
+        return Track(rng, rounds or (5 if quick else 21), 0.002 if quick else 0.01)
 
     @property
     def result(self) -> Path:
@@ -94,7 +116,7 @@ def _constructed(one: Entrant, folders: Mapping[str, Path | None]) -> Any:
     try:
         return one.construct(folder)
     except (ImportError, AttributeError) as error:
-        sys.exit(f"{folder}: expected a completed checkout there: {error}")
+        sys.exit(f"{folder}: not what --{one.path} wants: {error}")
 
 
 def run(
@@ -112,6 +134,7 @@ def run(
         for heat in chosen:
             problem = heat.draw(np.random.default_rng(SEED))
             ours = getattr(race.ours(), heat.method)(problem)
+            pace = replace(track, rounds=min(track.rounds, heat.rounds or track.rounds))
             for peer in report.peers:
                 if peer.peer not in heat.targets:
                     continue
@@ -120,25 +143,34 @@ def run(
                     theirs = getattr(engines[peer.peer], heat.method)(problem)
                     target = heat.targets[peer.peer]
                     settle_garbage()
-                    report.rows.append(track.race(heat.case, peer, ours, theirs, target))
+                    report.rows.append(pace.race(heat.case, peer, ours, theirs, target))
+                    theirs.close()
                 else:
                     report.skip(heat.case, peer)
                 progress.advance(task)
+            ours.close()
 
 
 def table(rows: list[Row]) -> Table:
     """The rows as they are read: ratio above 1 means that ours is faster."""
     result = Table(title="the peer's time divided by ours; spread: 95 % interval of the median")
-    for heading in ("case", "peer", "ours", "peer's", "ratio", "spread", "target", "holds"):
+    headings = ("case", "peer", "ours", "bar", "peer's", "ratio", "spread", "target", "holds")
+    for heading in headings:
         side = "left" if heading in ("case", "peer") else "right"
         result.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
         target = "" if row.target is None else f"{row.target:.3g}"
-        holds = {True: "yes", False: "NO", None: ""}[row.holds]
+        holds = "NO" if row.missed else "yes" if row.holds else ""
         spread = f"{row.ratio_low:.3g} .. {row.ratio_high:.3g}"
-        times = (f"{row.ours_seconds * 1e6:,.1f} µs", f"{row.peer_seconds * 1e6:,.1f} µs")
+        times = map(_seconds, (row.ours_seconds, row.bar, row.peer_seconds))
         result.add_row(row.case, row.peer_title, *times, f"{row.ratio:.3g}", spread, target, holds)
     return result
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value * 1e3:,.1f} ms" if value >= 1e-2 else f"{value * 1e6:,.1f} µs"
 
 
 def options(race: Race, arguments: list[str]) -> argparse.Namespace:
@@ -149,8 +181,10 @@ def options(race: Race, arguments: list[str]) -> argparse.Namespace:
     cases = [heat.case.case for heat in race.heats]
     starts = f"only cases whose name starts so; there are {', '.join(cases)}"
     parser.add_argument("--case", action="append", metavar="NAME", default=[], help=starts)
-    parser.add_argument("--quick", action="store_true", help="5 rounds of 2 ms; writes nothing")
-    parser.add_argument("--rounds", type=int, help="rounds for each ratio (default 21, quick 5)")
+    full, quick = (race.track(None, quick).rounds for quick in (False, True))
+    parser.add_argument("--quick", action="store_true", help=f"{quick} rounds; writes nothing")
+    rounds = f"rounds for each ratio (default {full}, quick {quick})"
+    parser.add_argument("--rounds", type=int, help=rounds)
     for name, what in race.paths.items():
         parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=what)
     written = f"result file (default {race.result.name} of a full run)"
@@ -173,10 +207,9 @@ def main(race: Race, arguments: list[str]) -> int:
     chosen = options(race, arguments)
     machine.restart_in_order()
     sys.setrecursionlimit(20_000)  # some peers walk their graphs by recursion
-    rounds = chosen.rounds or (5 if chosen.quick else 21)
-    track = Track(np.random.default_rng(SEED), rounds, 0.002 if chosen.quick else 0.01)
+    track = race.track(chosen.rounds, chosen.quick)
     peers, engines = race.enter(vars(chosen))
-    facts = machine.facts() | {"clock": CLOCK_NAME}
+    facts = machine.facts() | {"clock": race.clock_name} | race.facts()
     command = f"python benchmarks/bench_{race.chapter}.py"
     report = Report(race.chapter, command, facts, peers, [], [])
     console = Console()

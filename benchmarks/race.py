@@ -58,7 +58,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Case:
-    """What is timed. One call of an entry does ``per_call`` units; seconds are given for one."""
+    """What is timed. One call of an entry does ``per_call`` units; seconds are given for one.
+
+    bar: seconds that one unit of ours should not take more of, where a person waits for it.
+    """
 
     case: str
     group: str
@@ -66,14 +69,19 @@ class Case:
     unit: str
     per_call: int = 1
     tolerance: float = 1e-4  # of each result, as a share of its largest number
+    bar: float | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One contestant in one case: the work to time, and the numbers that prove what it does."""
+    """One contestant in one case: the work to time, and the numbers that prove what it does.
+
+    close: ends what it holds, such as processes, when the case has been raced.
+    """
 
     work: Work
     results: Callable[[], Results]
+    close: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,12 @@ class Row:
     target: float | None
     holds: bool | None
     check: str
+    bar: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Is the target not reached, or the bar passed?"""
+        return self.holds is False or (self.bar is not None and self.ours_seconds > self.bar)
 
 
 class Disagreement(AssertionError):
@@ -109,7 +123,7 @@ class Track:
 
     rng: np.random.Generator
     rounds: int = 15
-    window: float = 0.01  # seconds of work of ours between two looks at the clock
+    window: float = 0.01  # seconds of work of ours between two looks at the clock; 0: one call
     warmup: int = 2
     clock: Clock = CLOCK
 
@@ -143,10 +157,13 @@ class Track:
             target=target,
             holds=None if target is None else times.ratio.estimate >= target,
             check=check,
+            bar=case.bar,
         )
 
     def calls(self, ours: Work, theirs: Work) -> int:
         """Calls in one sample: enough to fill the window, unless a slow peer would take ten."""
+        if not self.window:
+            return 1
         theirs()
         ours()
         most = enough_calls(theirs, 10 * self.window, self.clock)
@@ -198,8 +215,8 @@ class Report:
         self.skipped.append({"case": case.case, "peer": peer.peer, "why": why})
 
     def missed(self) -> list[Row]:
-        """The rows whose target does not hold."""
-        return [row for row in self.rows if row.holds is False]
+        """The rows that miss their target or their bar."""
+        return [row for row in self.rows if row.missed]
 
     def as_json(self) -> str:
         """The result file: schema, machine, peers, rows, skipped."""

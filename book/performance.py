@@ -22,6 +22,7 @@ ABSENT = "No result is recorded yet: `make bench` writes it."
 SIGNS = {True: "✓", False: "✗", None: ""}
 COLORS = {True: figures.PALETTE[2], False: figures.PALETTE[4], None: figures.PALETTE[5]}
 MARKS = {True: "o", False: "X", None: "s"}
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def report(chapter: str, results: Path = RESULTS) -> dict[str, Any] | None:
@@ -65,7 +66,7 @@ def _draw(ax: Any, cases: list[tuple[str, list[dict[str, Any]]]]) -> None:
     ax.grid(axis="y", visible=False)
     low, high = ax.get_xlim()
     ax.set_xticks(
-        values := [v for v in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= v <= high],
+        values := [v for v in TICKS if low <= v <= high],
         [f"{v:g}×" for v in values],
     )
     ax.minorticks_off()
@@ -105,14 +106,26 @@ def table(found: dict[str, Any] | None, *groups: str) -> Markdown:
     """The same numbers in words: a row for each case and peer."""
     if not found:
         return Markdown(ABSENT)
-    lines = ["| case | against | ours | ratio | target | |", "|---|---|--:|--:|--:|---|"]
-    lines += [
-        f"| {r['title']} | {r['peer_title']} {r['peer_version'] or ''} "
-        f"| {seconds(r['ours_seconds'])} | {r['ratio']:.2f} ({r['ratio_low']:.2f}–"
-        f"{r['ratio_high']:.2f}) | {_target(r['target'])} | {SIGNS[r['holds']]} |"
-        for r in rows(found, groups)
-    ]
+    bars = any(r.get("bar") for r in rows(found, groups))  # seconds that a person would wait
+    head = ["case", "against", "ours", *(["bar"] if bars else []), "ratio", "target", ""]
+    lines = [_line(head), _line(["---", "---", *["--:"] * (len(head) - 3), "---"])]
+    for r in rows(found, groups):
+        peer, bar = f"{r['peer_title']} {r['peer_version'] or ''}", [_bar(r)] if bars else []
+        ratio = f"{r['ratio']:.2f} ({r['ratio_low']:.2f}–{r['ratio_high']:.2f})"
+        times = [seconds(r["ours_seconds"]), *bar]
+        lines.append(
+            _line([r["title"], peer, *times, ratio, _target(r["target"]), SIGNS[r["holds"]]])
+        )
     return Markdown("\n".join(lines))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _bar(row: dict[str, Any]) -> str:
+    bar = row.get("bar")
+    return "" if bar is None else f"{seconds(bar)} {SIGNS[row['ours_seconds'] <= bar]}"
 
 
 def _target(ratio: float | None) -> str:
@@ -132,6 +145,8 @@ def _conditions(found: dict[str, Any]) -> Iterator[str]:
         f"with {m['blas']}, PyTorch {m['torch'] or 'absent'}; one thread each. The load average "
         f"was {m['load_before'][0]:.1f} before and {m['load_after'][0]:.1f} after.\n"
     )
+    if "tier" in m:
+        yield f"The walls round a submission were those of tier {m['tier']}.\n"
     spreads = sorted({row["spread"] for row in found["rows"]})
     yield f"In brackets and as bars: {', '.join(spreads)}.\n" if spreads else ""
     for peer in found["peers"]:

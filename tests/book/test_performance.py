@@ -47,6 +47,14 @@ def test_every_row_of_the_groups_is_in_the_table_with_its_mark() -> None:
     assert "mlp step" in performance.table(REPORT).data
 
 
+def test_a_bar_is_a_column_where_there_is_one_and_says_whether_it_was_passed() -> None:
+    slow, quick = (row("operation one", "Torch", 3.0, None) | {"bar": bar} for bar in (1e-6, 1e-3))
+    lines = performance.table(REPORT | {"rows": [slow, quick, *REPORT["rows"]]}).data.splitlines()
+    assert [line.count("|") for line in lines] == [8] * len(lines)
+    assert ["| 1 µs ✗ |" in lines[2], "| 1 ms ✓ |" in lines[3]] == [True, True]
+    assert "bar" not in performance.table(REPORT).data
+
+
 def test_every_peer_of_the_groups_is_a_line_of_the_figure_in_the_order_of_the_file() -> None:
     [ax] = performance.ratios(REPORT, "operation", "mlp").axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Torch", "Micro", "Torch"]
