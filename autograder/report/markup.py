@@ -70,12 +70,8 @@ def number(value: float, digits: int | None = None) -> str:
 
 def percent(part: float, whole: float) -> int:
     """``part`` of ``whole`` in whole percent; 100 only when nothing lacks, 0 only when all does."""
-    if whole <= 0:
-        return 0
-    share = round(100 * part / whole)
-    if share == 100 and part < whole:
-        return 99
-    return 1 if share == 0 and part > 0 else share
+    share = round(100 * part / whole) if whole > 0 else 0
+    return max(min(share, 100 if part >= whole > 0 else 99), 1 if part > 0 < whole else 0)
 
 
 def count(amount: int, noun: str) -> str:
@@ -109,18 +105,12 @@ def page(kicker: str, title: str, body: Iterable[Html], up: str | None = None) -
     the script. Without it, a page that stands alone.
     """
     style, script = _own("page.css"), _own("page.js")
-    alone = up is None
-    return fill(
-        "page",
-        title=title,
-        kicker=kicker,
-        body=body,
-        nav="" if alone else fill("nav", up=up),
-        style=style,
-        style_hash=_hash(style),
-        script="" if alone else fill("script", source=script),
-        script_hash=Html("'none'") if alone else _hash(script),
-    )
+    own: dict[str, object] = {"style": style, "style_hash": _hash(style)}
+    own |= {"nav": "", "script": "", "script_hash": Html("'none'")}
+    if up is not None:
+        own |= {"nav": fill("nav", up=up), "script": fill("script", source=script)}
+        own["script_hash"] = _hash(script)
+    return fill("page", title=title, kicker=kicker, body=body, **own)
 
 
 @cache

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from autograder.atomic import write_atomically
+from autograder.atomic import replacing
 from autograder.course.policy import HOUR, Mark
 from autograder.course.roster import Student
 from autograder.course.tables import Book, write_table
@@ -106,8 +106,8 @@ class Site:
         tasks = {t.name: t.title for t in self.labs[name].tasks} if name in self.labs else {}
         for one in attempts:
             student = self.book.roster.whose(one)
-            mark = self.book.marks[student][name]
-            if mark.source == one.source:  # the attempt that counts
+            mark = self.book.marks.get(student, {}).get(name)  # None: graded since then
+            if mark and mark.source == one.source:  # the attempt that counts
                 lab.add(one.result)
                 rows[self._students[student]] = self._put_aside(one, student, mark, tasks)
         pairs = self.similar.get(name, ())
@@ -179,8 +179,9 @@ class Site:
 
 def _key(path: Path) -> bytes:
     if not path.exists():
-        write_atomically(path, secrets.token_hex(16) + "\n")
-        path.chmod(0o600)
+        with replacing(path) as scratch:
+            scratch.touch(0o600)
+            scratch.write_text(secrets.token_hex(16))
     return path.read_bytes()
 
 
