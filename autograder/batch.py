@@ -100,7 +100,9 @@ def grade_all(
             for path, moment in zip(paths, moments or handed_in(paths, lab), strict=True):
                 batch.add(path, moment)
             batch.finish()
-        graded = {one.source: one.result for one in publish(store, lab, out)}
+        if store.to_publish(lab.name) or not (out / "gradebook.csv").exists():
+            publish(store, lab, out)
+        graded = {one.source: one.result for one in store.graded(lab.name)}
     return [graded[_source(path)] for path in paths]
 
 
@@ -186,16 +188,16 @@ class _Batch:
             self.done(one.result)
 
 
-def publish(store: Store, lab: Lab, out: Path) -> list[Graded]:
-    """Write what is to be read: a lab's results and report, and the gradebook of all labs."""
-    graded = list(store.graded(lab.name))
-    for name, one in zip(_file_names([one.source for one in graded], lab), graded, strict=True):
-        text = json.dumps(one.result.to_gradescope(), indent=1) + "\n"
+def publish(store: Store, lab: Lab, out: Path) -> None:
+    """Write what is to be read: the results of a lab, gradebook and report of the course."""
+    names = _file_names([one.source for one in store.graded(lab.name)], lab)
+    for name, one in zip(names, store.graded(lab.name), strict=True):
+        text = json.dumps(one.result.to_gradescope()) + "\n"
         write_atomically(out / "results" / f"{name}.json", text)
     book = Book(store.graded())
     write_table(book.wide(), out / "gradebook.csv")
     Site({**find_labs(lab.root), lab.name: lab}, book).write(store.graded(), out / "report")
-    return graded
+    store.published(lab.name)
 
 
 def regradable(

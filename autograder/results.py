@@ -6,7 +6,7 @@ no place for travels in ``extra_data``, so that nothing is lost on the way back.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 REASONS = (
@@ -54,7 +54,7 @@ class CheckResult:
             "status": "passed" if self.passed else "failed",
             "visibility": "after_published" if self.hidden else "visible",
             "output": "\n".join(part for part in (self.message, self.advice()) if part),
-            "extra_data": asdict(self),
+            "extra_data": dict(vars(self)),
         }
 
     def advice(self) -> str:
@@ -105,7 +105,7 @@ class LabResult:
         public = [check for check in self.checks if not check.hidden]
         hidden = len(self.checks) - len(public)
         told = f"{sum(check.passed for check in public)} of {len(public)} checks passed"
-        about = {key: value for key, value in asdict(self).items() if key != "checks"}
+        about = {key: value for key, value in vars(self).items() if key != "checks"}
         return {
             "score": self.score,
             "execution_time": self.seconds,

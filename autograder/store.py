@@ -20,7 +20,7 @@ import json
 import platform
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS results (
     key TEXT PRIMARY KEY, grader TEXT, broken INTEGER, result TEXT);
 CREATE TABLE IF NOT EXISTS attempts (
     lab TEXT, source TEXT, student TEXT, handed_in REAL, note TEXT, key TEXT REFERENCES results,
-    PRIMARY KEY (lab, source));
+    published INTEGER, PRIMARY KEY (lab, source));
 CREATE VIEW IF NOT EXISTS verdicts ({COLUMNS}) AS
     SELECT student, lab, source, handed_in,
         (SELECT total(json_extract(value, '$.score')) FROM json_each(result, '$.checks')),
@@ -109,10 +109,33 @@ class Store:
         with self._told(), self._db:
             if grader is not None:
                 result = replace(graded[0].result, student="", note="")
-                row = (key, grader, result.broken, json.dumps(asdict(result)))
+                text = json.dumps(
+                    {**vars(result), "checks": [vars(each) for each in result.checks]}
+                )
+                row = (key, grader, result.broken, text)
                 self._db.execute("REPLACE INTO results VALUES (?, ?, ?, ?)", row)
-            attempts = [_attempt(one, key) for one in graded]
-            self._db.executemany("REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?)", attempts)
+                self._db.execute("UPDATE attempts SET published = 0 WHERE key = ?", (key,))
+            for one in graded:
+                self._keep_attempt(one, key)
+
+    def _keep_attempt(self, one: Graded, key: str) -> None:
+        """Unless it is there already: then what was published still holds."""
+        lab, source, student = map(storable, (one.result.lab, one.source, one.result.student))
+        row = (lab, source, student, one.handed_in, one.result.note, key)
+        known = "SELECT * FROM attempts WHERE lab = ? AND source = ?"
+        if self._db.execute(known, row[:2]).fetchone() not in ((*row, 0), (*row, 1)):
+            self._db.execute("REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, 0)", row)
+
+    def to_publish(self, lab: str) -> bool:
+        """Whether anything of this lab was kept since `published`."""
+        query = "SELECT EXISTS (SELECT 1 FROM attempts WHERE lab = ? AND NOT published)"
+        with self._told():
+            return bool(self._db.execute(query, (lab,)).fetchone()[0])
+
+    def published(self, lab: str) -> None:
+        """Gradebook and report show all that was kept of this lab."""
+        with self._told(), self._db:
+            self._db.execute("UPDATE attempts SET published = 1 WHERE lab = ?", (lab,))
 
     def graded(self, lab: str | None = None) -> Iterator[Graded]:
         """All attempts, or those at one lab, one at a time: by lab, then by source."""
@@ -202,11 +225,6 @@ def _installed(package: str) -> str:
 def _result_from(text: str) -> LabResult:
     data = json.loads(text)
     return LabResult(**{**data, "checks": tuple(CheckResult(**each) for each in data["checks"])})
-
-
-def _attempt(one: Graded, key: str) -> tuple[object, ...]:
-    texts = [storable(text) for text in (one.result.lab, one.source, one.result.student)]
-    return (*texts, one.handed_in, one.result.note, key)
 
 
 def _only_verdicts(action: int, table: str | None, _: object, __: object, view: str | None) -> int:
