@@ -114,6 +114,7 @@ def regrade(
     old = [one for group in groups.values() for one in group]
     for doubt in doubts:
         _warn(doubt)
+    say(f"{len(old)} attempts to grade again")
     for one in old:
         say(f"{one.result.lab}: {printable(one.source, characters=300)}")
     if key is None and any(one.result.key == "course" for one in old):

@@ -12,6 +12,7 @@ import pytest
 
 from autograder import cli
 from autograder.starter import answer_source, starter_source
+from autograder.store import STORE, Store
 from autograder.submission import read_submission, write_archive
 
 
@@ -232,3 +233,54 @@ def end_after(process, seconds):
     finally:
         timer.cancel()
         process.kill()
+
+
+def scores(out):
+    with Store(out / STORE) as store:
+        return {one.result.student: one.result.score for one in store.graded()}
+
+
+def test_regrade_takes_what_a_new_version_of_the_lab_would_mark_otherwise(
+    run, course, lab, tmp_path
+):
+    zero = answer_source(lab, "def product(numbers):\n    return 0\n")
+    for name, text in (("ada", answer_source(lab)), ("bob", zero)):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    out, files = tmp_path / "out", [tmp_path / "ada.py", tmp_path / "bob.py"]
+    assert run("autograder", "grade", *files, "--lab", "sums", "--out", out)[0] == 0
+    assert run("autograder", "regrade", out)[:2] == (0, "0 attempts to grade again\n")
+    path = course / "labs/sums/checks.py"
+    path.write_text(path.read_text().replace("got == want", "got == 0"))
+    code, said, _ = run("autograder", "regrade", out, "--dry-run")
+    assert code == 0 and "sums: " in said and "2 attempts" in said
+    assert scores(out) == {"ada": 100, "bob": 40}
+    assert run("autograder", "regrade", out)[0] == 0
+    assert scores(out) == {"ada": 40, "bob": 100}
+    assert "bob" in (out / "gradebook.csv").read_text()
+
+
+def test_regrade_says_what_it_cannot_do_and_keeps_the_old_marks(run, lab, tmp_path):
+    (tmp_path / "ada.py").write_text(answer_source(lab), encoding="utf-8")
+    (tmp_path / "key").write_text("secret")
+    out, key = tmp_path / "out", ["--key-file", tmp_path / "key"]
+    run("autograder", "grade", tmp_path / "ada.py", "--lab", "sums", "--out", out, *key)
+    code, _, err = run("autograder", "regrade", out, "--where", "mark = 3", *key)
+    assert code == 2 and "no such column: mark" in err and "check_score" in err
+    code, _, err = run("autograder", "regrade", out, "--where", "lab = 'sums'")
+    assert code == 2 and "--key-file" in err
+    (tmp_path / "ada.py").unlink()
+    code, _, err = run("autograder", "regrade", out, "--where", "lab = 'sums'", *key)
+    assert code == 1 and "ada.py is gone; its old result stays" in err
+    assert scores(out) == {"ada": 100}
+    code, _, err = run("autograder", "regrade", tmp_path / "nowhere")
+    assert code == 2 and "name a folder that autograder grade has written" in err
+
+
+def test_times_and_clusters_that_make_no_sense_are_told_before_anything_runs(run, lab, tmp_path):
+    (tmp_path / "ada.py").write_text(answer_source(lab), encoding="utf-8")
+    (tmp_path / "times.csv").write_text("source,time\nbob.py,2026-10-01T12:00:00Z\n")
+    arguments = ["grade", tmp_path / "ada.py", "--lab", "sums", "--out", tmp_path / "out"]
+    code, _, err = run("autograder", *arguments, "--times", tmp_path / "times.csv")
+    assert code == 2 and "no row for ada.py" in err
+    code, _, err = run("autograder", *arguments, "--cluster", "local:x")
+    assert code == 2 and "local:NUMBER" in err
