@@ -66,10 +66,10 @@ class Range:
     """Where attacks are tried; `open_range` makes it."""
 
     def __init__(self, opened: contextlib.ExitStack, tier: str | None) -> None:
-        self._mark = f"atk{secrets.token_hex(4)}"
+        self.mark = f"atk{secrets.token_hex(4)}"
         key, argument = (f"secret-{secrets.token_hex(8)}" for _ in range(2))
         root = opened.enter_context(TemporaryDirectory(prefix="range-"))
-        scene = [ATTACKS / "target" / "scene.py", root, PACKAGE_ROOT, self._mark, argument]
+        scene = [ATTACKS / "target" / "scene.py", root, PACKAGE_ROOT, self.mark, argument]
         command, pipe = [sys.executable, *map(str, scene)], subprocess.PIPE
         environment = {**os.environ, "AUTOGRADER_KEY": key}
         started = subprocess.Popen(command, 0, stdin=pipe, stdout=pipe, env=environment)
@@ -88,7 +88,7 @@ class Range:
         if not anyway and TIERS.index(attack.says("stopped from")) < TIERS.index(self.sandbox.tier):
             return Outcome(attack)
         lab = self.sandbox.lab
-        submission = Submission("Eve", {lab.file: attack.answer(lab, self._mark).encode()})
+        submission = Submission("Eve", {lab.file: attack.answer(lab, self.mark).encode()})
         attempts = [submission, submission] if attack.says("runs") else [submission]
         allowed = len(attempts) * (len(self._right) + 1) * (lab.limits.total + 1)  # 1 s to start
         before, began, results = self._look(), time.monotonic(), list[LabResult | Exception]()
@@ -103,7 +103,7 @@ class Range:
         graded = [result for result in results if isinstance(result, LabResult)]
         said = json.dumps([result.to_gradescope() for result in graded])
         leaks = [place for place, secret in self._secrets.items() if secret in said]
-        leaks += re.findall(rf"{self._mark} got out: ([\w ,./-]+)", said)
+        leaks += re.findall(rf"{self.mark} got out: ([\w ,./-]+)", said)
         harm = set(before["traces"]).symmetric_difference(after["traces"])
         harm |= {"others' marks" for marks in others if marks != self._right}
         harm |= {"the grader is blamed" for result in graded if result.broken}

@@ -2,7 +2,7 @@
 # fails: the box goes as a whole, without one call for each level
 # goal: exhaust
 # stopped from: T0
-# undefended: harm: the grader runs out of stack while it tidies up
+# undefended: elsewhere: the end of a grader that runs out of stack while it tidies up
 # touches: one function
 os = __builtins__["__import__"]("os")
 

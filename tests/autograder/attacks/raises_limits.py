@@ -2,7 +2,7 @@
 # fails: a hard limit can be raised by a privileged process only, and this is none
 # goal: exhaust
 # stopped from: T1
-# undefended: leak: a limit that is gone
+# undefended: elsewhere: no limits, where the grader is root
 import resource
 
 LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NPROC", "RLIMIT_NOFILE")

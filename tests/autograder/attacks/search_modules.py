@@ -2,7 +2,7 @@
 # fails: none of them lies where the child can import from
 # goal: steal
 # stopped from: T0
-# undefended: leak: of the checks, which lie beside the file
+# undefended: elsewhere: the checks, where they lie beside the file
 bring = __builtins__["__import__"]
 sys = bring("sys")
 NAMES = ("checks", "solution", "autograder.grade", "autograder.checks", "autograder.student")
