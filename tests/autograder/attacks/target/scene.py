@@ -85,7 +85,7 @@ def traces(folders, mark):
     seen = []
     for path in (path for folder in folders for path in Path(folder).rglob("*.*")):
         stat = path.lstat()
-        seen.append(f"{path} {stat.st_size} {stat.st_mtime_ns}")
+        seen.append(f"{path} {stat.st_size} {stat.st_mtime_ns} {stat.st_mode:o}")
     seen += [str(path) for place in SHARED for path in Path(place).glob(f"*{mark}*")]
     key = str(int(mark[-7:], 16))  # of what System V shares
     for table in Path("/proc/sysvipc").glob("*"):
