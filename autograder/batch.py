@@ -99,7 +99,8 @@ def grade_all(
             batch = _Batch(lab, key, store, place, done, afresh)
             for path, moment in zip(paths, moments or handed_in(paths, lab), strict=True):
                 batch.add(path, moment)
-            batch.finish()
+                batch.collect(2 * place.slots() - 1)
+            batch.collect()
         if store.to_publish(lab.name) or not (out / "gradebook.csv").exists():
             publish(store, lab, out)
         graded = {one.source: one.result for one in store.graded(lab.name)}
@@ -131,7 +132,7 @@ class _Batch:
         self._running: dict[Future[LabResult], _Job] = {}
 
     def add(self, path: Path, moment: float) -> None:
-        """Keep the attempt at ``path``, now or when its grading ends; waits while all are busy."""
+        """Keep the attempt at ``path``, now or when its grading ends."""
         submission = read_submission(path, self.lab)
         key = cache_key(submission, self.lab, self._terms, self.key)
         job = _Job(key, [(_source(path), moment, submission)])
@@ -143,27 +144,24 @@ class _Batch:
             self._keep(job, known)
         else:
             self._start(job)
-        while len(self._running) >= 2 * self.place.slots():
-            self._collect()
 
-    def finish(self) -> None:
-        """Wait for all that was added."""
-        while self._running:
-            self._collect()
+    def collect(self, most: int = 0) -> None:
+        """Keep what has been graded, until at most so many are being graded.
+
+        What failed for a fault of ours is tried once more.
+        """
+        while len(self._running) > most:
+            for future in wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                job = self._running.pop(future)
+                result = self._outcome(future, job.owners[0][2])
+                if result.broken and job.tries == 1:
+                    self._start(job)
+                else:
+                    self._keep(job, result, self._terms["grader"])
 
     def _start(self, job: _Job) -> None:
         job.tries += 1
         self._running[self.place.pool.submit(self.place.grade, job.owners[0][2])] = job
-
-    def _collect(self) -> None:
-        """Keep what has been graded; what failed for a fault of ours is tried once more."""
-        for future in wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-            job = self._running.pop(future)
-            result = self._outcome(future, job.owners[0][2])
-            if result.broken and job.tries == 1:
-                self._start(job)
-            else:
-                self._keep(job, result, self._terms["grader"])
 
     def _outcome(self, future: Future[LabResult], submission: Submission) -> LabResult:
         """A result, even when it is our own program that fails on this submission."""
