@@ -4,12 +4,12 @@
     python benchmarks/bench_autograder.py --quick          a minute: few rounds, writes nothing
     python benchmarks/bench_autograder.py --case numpy
 
-The peers bring a notebook server and a data-frame library with them, so each lives in an environment
-of its own, made by ``python -m venv ENV`` and ``ENV/bin/pip install otter-grader ipykernel`` or
-``ENV/bin/pip install nbgrader numpy``. All grade the same answers by the same checks and must agree on the
-marks: all points, half, none. Times are wall time, from the archive or notebook on disk to the mark.
-Ours runs each check in a process of its own, walled off as far as this machine can; the peers run
-student and checks in one kernel, and a plain process has neither walls nor limits.
+The peers bring a notebook server and much else, so each lives in an environment of its own, made by
+``python -m venv ENV`` and ``ENV/bin/pip install otter-grader ipykernel``, or ``ENV/bin/pip install
+nbgrader numpy``. All grade the same answers by the same checks and must agree on the marks: all
+points, half, none. Times are wall time, from the archive or notebook on disk to the mark. Ours runs
+each check in a process of its own, walled off as far as this machine can; the peers run student and
+checks in one kernel, and a plain process has neither walls nor limits.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ ABSENT = "No result is recorded yet: `make bench` writes it."
 SIGNS = {True: "✓", False: "✗", None: ""}
 COLORS = {True: figures.PALETTE[2], False: figures.PALETTE[4], None: figures.PALETTE[5]}
 MARKS = {True: "o", False: "X", None: "s"}
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+DECADES = (0.1, 1, 10, 100, 1000)  # where the drawing spans so much that those would touch
 
 
 def report(chapter: str, results: Path = RESULTS) -> dict[str, Any] | None:
@@ -65,8 +66,9 @@ def _draw(ax: Any, cases: list[tuple[str, list[dict[str, Any]]]]) -> None:
     ax.set_ylim(place - 0.4, -0.7)
     ax.grid(axis="y", visible=False)
     low, high = ax.get_xlim()
+    marks = TICKS if high < 300 * low else DECADES
     ax.set_xticks(
-        values := [v for v in TICKS if low <= v <= high],
+        values := [v for v in marks if low <= v <= high],
         [f"{v:g}×" for v in values],
     )
     ax.minorticks_off()

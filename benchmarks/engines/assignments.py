@@ -1,7 +1,7 @@
 """One assignment for every grader: a function, two checks, and answers worth all, half and none.
 
-The text of a check is the same for all. It calls the function by its name, draws from ``rng``, which
-has ``uniform(low, high)``, and asserts. What a grader wraps around it is that grader's own.
+The text of a check is the same for all. It calls the function by its name, draws from ``rng``,
+which has ``uniform(low, high)``, and asserts. What a grader wraps around it is that grader's own.
 """
 
 from __future__ import annotations

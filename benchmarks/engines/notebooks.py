@@ -1,6 +1,6 @@
 """Otter-Grader and nbgrader, each in an environment of its own and in a process that stays.
 
-The process has imported its grader before the clock is looked at, and it is asked for one submission
+The process has imported its grader before the clock is looked at, and is asked for one submission
 or for a class: so the peers are timed at their quickest, without the start of their commands.
 """
 
@@ -26,7 +26,7 @@ class Worker:
     """A process of ``notebook_worker.py``: a line to it, a line from it; ends with ``close``."""
 
     def __init__(self, python: Path, peer: str, folder: Path) -> None:
-        self._said = TemporaryFile()
+        self._said = TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             [str(python), str(WORKER), peer, str(folder)],
             cwd=folder,
