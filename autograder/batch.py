@@ -27,7 +27,7 @@ from autograder.lab import Lab, LabError, find_labs
 from autograder.report import Site
 from autograder.results import CheckResult, Graded, LabResult
 from autograder.sandbox import Sandbox
-from autograder.store import STORE, Store, cache_key, outdated, storable, terms_of
+from autograder.store import STORE, Store, cache_key, outdated, storable, terms_of, told
 from autograder.submission import Submission, read_submission
 from autograder.work import slug
 
@@ -102,7 +102,8 @@ def grade_all(
                 batch.collect(2 * place.slots() - 1)
             batch.collect()
         if store.to_publish(lab.name) or not (out / "gradebook.csv").exists():
-            publish(store, lab, out)
+            with told(out):
+                publish(store, lab, out)
         graded = {one.source: one.result for one in store.graded(lab.name)}
     return [graded[_source(path)] for path in paths]
 

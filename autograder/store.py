@@ -62,17 +62,14 @@ COMMIT;
 
 
 class Store:
-    """The file at ``path``; a context manager. Others may read while one grades.
-
-    Whatever goes wrong on disk is an `OSError` that names the file; what was kept before stays.
-    """
+    """The file at ``path``; a context manager. Others may read while one grades."""
 
     def __init__(self, path: Path, create: bool = False) -> None:
         if not create and not path.exists():
             raise LabError(f"there is no {path}; name a folder that autograder grade has written")
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as opened, self._told():
+        with contextlib.ExitStack() as opened, told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level="IMMEDIATE")
             opened.callback(self._db.close)
             self._open()
@@ -97,7 +94,7 @@ class Store:
     def find(self, key: str) -> LabResult | None:
         """What was graded under ``key``, unless a check failed for a fault of its own."""
         query = "SELECT result FROM results WHERE key = ? AND NOT broken"
-        with self._told():
+        with told(self.path):
             row = self._db.execute(query, (key,)).fetchone()
         return _result_from(row[0]) if row else None
 
@@ -106,7 +103,7 @@ class Store:
 
         grader: the version of the code that has graded them now; None when `find` knows the result.
         """
-        with self._told(), self._db:
+        with told(self.path), self._db:
             if grader is not None:
                 result = replace(graded[0].result, student="", note="")
                 text = json.dumps(
@@ -129,12 +126,12 @@ class Store:
     def to_publish(self, lab: str) -> bool:
         """Whether anything of this lab was kept since `published`."""
         query = "SELECT EXISTS (SELECT 1 FROM attempts WHERE lab = ? AND NOT published)"
-        with self._told():
+        with told(self.path):
             return bool(self._db.execute(query, (lab,)).fetchone()[0])
 
     def published(self, lab: str) -> None:
         """Gradebook and report show all that was kept of this lab."""
-        with self._told(), self._db:
+        with told(self.path), self._db:
             self._db.execute("UPDATE attempts SET published = 1 WHERE lab = ?", (lab,))
 
     def graded(self, lab: str | None = None) -> Iterator[Graded]:
@@ -143,7 +140,7 @@ class Store:
             "SELECT source, handed_in, student, note, result FROM attempts JOIN results USING (key)"
             " WHERE ?1 IS NULL OR lab = ?1 ORDER BY lab, source"
         )
-        with self._told():
+        with told(self.path):
             for source, handed_in, student, note, text in self._db.execute(query, (lab,)):
                 result = replace(_result_from(text), student=student, note=note)
                 yield Graded(source, handed_in, result)
@@ -163,13 +160,15 @@ class Store:
                 columns = " ".join(COLUMNS.split())
                 raise LabError(f"the condition {where!r}: {error}; columns: {columns}") from None
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            advice = "see that there is space and that you may write there, and run the same again"
-            raise OSError(f"{self.path}: {error}; all that was kept is there: {advice}") from error
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Whatever goes wrong on disk is an `OSError` that names ``path`` and says how to go on."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        advice = "see that there is space and that you may write there, and run the same again"
+        raise OSError(f"{path}: {error}; all marks that were kept are there: {advice}") from error
 
 
 def storable(text: str) -> str:

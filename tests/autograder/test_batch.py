@@ -259,3 +259,18 @@ def test_hidden_checks_are_not_lost_when_grading_again(lab, handed_in, tmp_path)
     assert results[0].points == 105
     assert "hidden" in regradable(tmp_path / "out", {lab.name: lab}, "1")[1][0]
     assert not regradable(tmp_path / "out", {lab.name: whole}, "1")[1]
+
+
+def test_a_gradebook_without_room_is_written_the_next_time(lab, handed_in, tmp_path, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    paths, out = find_submissions([handed_in], lab), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "write_atomically", full)
+        with pytest.raises(OSError, match=r"out: .*No space left.*all marks that were kept are"):
+            grade_all(lab, paths, out, b"key")
+    assert not (out / "gradebook.csv").exists()
+    monkeypatch.setattr(Grader, "grade", full)
+    assert len(grade_all(lab, paths, out, b"key")) == 5
+    assert len((out / "gradebook.csv").read_text().splitlines()) == 6
