@@ -5,7 +5,7 @@
     partial    the first tasks answered, the others left as they were handed out
     empty      the untouched starter; an empty file
     broken     files that do not parse or may not be imported; archives that are damaged or odd
-    hostile    the attacks that every tier stops, in the place of the starter's functions
+    hostile    attacks that every tier stops, in the place of the starter's functions
 
 All of it is made from the lab, so there is a class for every lab. The names are invented, and who
 hands in what depends on the lab's name alone.
@@ -148,7 +148,7 @@ def _hostile(lab: Lab) -> Iterator[Work]:
     starter = starter_files(lab)
     yield Work("hostile", "shadowing", starter, "shadowing")
     for attack in find_attacks():
-        if attack.says("stopped from") == "T0":
+        if attack.says("stopped from") == "T0" and not attack.says("class"):
             source = f"{starter_source(lab)}\n\n{attack.answer(lab)}"
             yield Work("hostile", attack.name, {**starter, lab.file: source.encode()})
 

@@ -74,9 +74,8 @@ def attack(
     except SandboxError as error:
         raise LabError(str(error)) from None
     if as_json:
-        typer.echo(
-            json.dumps({"tier": best, "attacks": [asdict(one) for one in outcomes]}, indent=1)
-        )
+        rows = [{**asdict(one), "attack": one.attack.name} for one in outcomes]
+        typer.echo(json.dumps({"tier": best, "attacks": rows}, indent=1))
     else:
         _show(outcomes, best)
     raise typer.Exit(int(any(one.broke for one in outcomes)))

@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from autograder.attack import open_range
-from autograder.lab import load_lab
+from autograder.attack import Outcome, Range, open_range
+from autograder.cli import autograder_app
+from autograder.lab import LabError, load_lab
 from autograder.sample import ATTACKS, find_attacks
 from autograder.tiers import TIERS, lacking
 
 ALL = {attack.name: attack for attack in find_attacks()}
 GOALS = {"forge", "steal", "exhaust", "outlive", "clock", "leave"}
+BARS = ("points", "leaks", "harm", "survivors", "hangs")
 PATIENCE = 20  # seconds for a grader that is about to be taken in
 
 
@@ -61,6 +64,33 @@ def test_there_are_attacks_of_every_kind_on_every_tier():
     assert {attack.says("goal") for attack in ALL.values()} == GOALS
     assert {attack.says("stopped from") for attack in ALL.values()} == set(TIERS)
     assert len(ALL) >= 60
+
+
+@pytest.mark.multiprocess
+def test_the_command_says_what_held_and_what_was_not_tried():
+    done = CliRunner().invoke(autograder_app, ["attack", "--only", "equal_int", "--tier", "T0"])
+    assert done.exit_code == 0, done.output
+    assert "T0: 1 of 1 attacks held off" in done.stdout
+    done = CliRunner().invoke(autograder_app, ["attack", "--only", "daemon", "--tier", "T0"])
+    assert done.exit_code == 0 and "1 were not tried" in done.stdout
+
+
+@pytest.mark.multiprocess
+def test_the_command_fails_when_a_bar_is_missed(monkeypatch):
+    missed = {**{bar: [] for bar in BARS}, "leaks": ["the key"], "harm": ["\x1b[2J"]}
+    monkeypatch.setattr(Range, "try_out", lambda place, attack: Outcome(attack, missed))
+    arguments = ["attack", "--only", "equal_int", "--tier", "T0"]
+    done = CliRunner().invoke(autograder_app, arguments)
+    assert done.exit_code == 1
+    assert "equal_int leaks: the key" in done.stdout and "\x1b" not in done.stdout
+    done = CliRunner().invoke(autograder_app, [*arguments, "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["attacks"][0]["missed"]["leaks"] == ["the key"]
+
+
+def test_an_attack_that_is_not_there_is_an_error():
+    done = CliRunner().invoke(autograder_app, ["attack", "--only", "magic"])
+    assert isinstance(done.exception, LabError) and "magic" in str(done.exception)
 
 
 def undefended(name, folder, seconds):

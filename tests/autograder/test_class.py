@@ -124,7 +124,8 @@ def running_totals(values):
 
 
 KINDS = {"right", "wrong", "partial", "empty", "broken", "hostile"}
-HOSTILE = [attack for attack in find_attacks() if attack.says("stopped from") == "T0"]
+HARMLESS = [attack for attack in find_attacks() if attack.says("stopped from") == "T0"]
+HOSTILE = [attack for attack in HARMLESS if not attack.says("class")]
 
 
 @pytest.fixture(scope="module")
@@ -307,8 +308,8 @@ def test_the_command_writes_the_class_and_says_who_hands_in_what(lab, tmp_path, 
     assert len(list((tmp_path / "class").glob("toy-*.zip"))) >= 30
 
 
-@pytest.mark.parametrize("attack", HOSTILE, ids=lambda attack: attack.name)
-def test_an_attack_that_the_class_hands_in_is_harmless_outside_a_sandbox(attack):
+@pytest.mark.parametrize("attack", HARMLESS, ids=lambda attack: attack.name)
+def test_an_attack_that_every_tier_stops_is_harmless_outside_a_sandbox(attack):
     nodes = list(ast.walk(ast.parse(attack.text)))
     words = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     words |= {node.value for node in nodes if isinstance(node, ast.Constant)}

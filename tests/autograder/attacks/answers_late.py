@@ -3,6 +3,7 @@
 # goal: clock
 # stopped from: T0
 # undefended: elsewhere: points where a late answer is still read
+# class: without it, which is slow
 # touches: one function
 bring = __builtins__["__import__"]
 os, stat, threading, time = map(bring, ("os", "stat", "threading", "time"))

@@ -3,6 +3,7 @@
 # goal: forge
 # stopped from: T0
 # undefended: elsewhere: an echo is worth points where a check compares what it sent
+# class: without it, which is slow
 # touches: one function
 os, stat, sys = map(__builtins__["__import__"], ("os", "stat", "sys"))
 ECHO = "import os\nwhile data := os.read(0, 65536): os.write(1, data)"

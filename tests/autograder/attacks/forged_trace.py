@@ -3,6 +3,7 @@
 # goal: forge
 # stopped from: T0
 # undefended: elsewhere: a script in the instructor's browser
+# class: without it, which is slow
 # touches: one function
 os = __builtins__["__import__"]("os")
 

@@ -3,6 +3,7 @@
 # goal: forge
 # stopped from: T0
 # undefended: elsewhere: a crash where a reader trusts what lengths and shapes say
+# class: without it, which is slow
 os, stat, zlib = map(__builtins__["__import__"], ("os", "stat", "zlib"))
 VALUE = b"d\0\0\0\1\0\0\0\5value"
 LIES = (

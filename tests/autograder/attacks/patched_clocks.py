@@ -3,6 +3,7 @@
 # goal: clock
 # stopped from: T0
 # undefended: points: for an answer that came too late
+# class: without it, which is slow
 # touches: one function
 bring = __builtins__["__import__"]
 time = bring("time")

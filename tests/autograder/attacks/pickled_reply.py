@@ -3,6 +3,7 @@
 # goal: forge
 # stopped from: T0
 # undefended: elsewhere: points where replies are pickles, and the grader's machine with them
+# class: without it, which is slow
 os, pickle, stat = map(__builtins__["__import__"], ("os", "pickle", "stat"))
 
 

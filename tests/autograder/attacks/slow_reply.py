@@ -3,6 +3,7 @@
 # goal: exhaust
 # stopped from: T0
 # undefended: hang
+# class: without it, which is slow
 # touches: one function
 os, stat, time = map(__builtins__["__import__"], ("os", "stat", "time"))
 
