@@ -32,7 +32,6 @@ from autograder.submission import read_submission
 K, W = 23, 17
 LEAST = 8  # fingerprints that a pair must share
 FEW, MANY = 5, 0.1  # what more students have than FEW, and than this part of all, tells nothing
-MAX_SOURCE = 2**18  # bytes; a real answer has a tenth
 
 _BREAKS = {token.NEWLINE, token.INDENT, token.DEDENT}
 _SILENT = {*_BREAKS, token.COMMENT, token.NL, token.ENDMARKER}
@@ -67,13 +66,11 @@ class Pair(NamedTuple):
 def read_work(path: Path, lab: Lab) -> Work:
     """The main file that was handed in at ``path``; `LabError` when it cannot be compared."""
     submission = read_submission(path, lab)
-    data = submission.files.get(lab.file, b"")
     try:
         submission.complain(lab)
-        vet(lab, data)
-        if len(data) > MAX_SOURCE:
-            raise Rejected("syntax", f"{len(data):,} bytes are too many to compare")
-        text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+        vet(lab, submission.files[lab.file], closed=set())
+        text = submission.files[lab.file].decode("utf-8-sig")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         fingerprints(text)
         return Work(path.name, submission.student, text)
     except (Rejected, SyntaxError, tokenize.TokenError) as why:
@@ -83,28 +80,28 @@ def read_work(path: Path, lab: Lab) -> Work:
 def similar(works: Iterable[Work], starter: str, least: int = LEAST) -> list[Pair]:
     """Pairs with at least ``least`` fingerprints in common, the largest share first.
 
-    Of the files of two students, only the strongest pair; works under one name may be a pair too.
+    Of works under one name, such as a student's attempts, only the strongest pair.
     """
     works = sorted(works, key=lambda work: work.source)
     prints = [fingerprints(work.text) for work in works]
     telling = _telling(works, prints, starter)
     own = Counter(chain.from_iterable(telling.values()))
     common = Counter(chain.from_iterable(combinations(k, 2) for k in telling.values()))
-    ranked = [(-n / min(own[a], own[b]), -n, a, b) for (a, b), n in common.items() if n >= least]
-    found: dict[frozenset[str], Pair] = {}
-    for _, minus, a, b in sorted(ranked):
-        names = frozenset((works[a].student, works[b].student))
-        if names not in found:
-            shared = prints[a].keys() & prints[b].keys() & telling.keys()
-            lines = _joined(sorted((prints[a][gram], prints[b][gram]) for gram in shared))
-            shares = -minus / own[a], -minus / own[b]
-            found[names] = Pair(works[a], works[b], -minus, shares, lines)
-    return list(found.values())
+    enough = [pair for pair, n in common.items() if n >= least]
+    shares = {(a, b): (common[a, b] / own[a], common[a, b] / own[b]) for a, b in enough}
+    found, alone = list[Pair](), set[str]()
+    for a, b in sorted(shares, key=lambda pair: (-max(shares[pair]), -min(shares[pair]), pair)):
+        one, other = works[a], works[b]
+        if one.student == other.student and one.student in alone:
+            continue
+        alone |= {one.student} & {other.student}
+        both = prints[a].keys() & prints[b].keys() & telling.keys()
+        lines = _joined(sorted((prints[a][gram], prints[b][gram]) for gram in both))
+        found.append(Pair(one, other, common[a, b], shares[a, b], lines))
+    return found
 
 
-def _telling(
-    works: Sequence[Work], prints: Sequence[Prints], starter: str
-) -> dict[bytes, list[int]]:
+def _telling(works: list[Work], prints: list[Prints], starter: str) -> dict[bytes, list[int]]:
     """Which works have each fingerprint that neither the starter nor many students have."""
     given = {gram for runs in _runs(starter) for gram, _ in runs}
     holders: dict[bytes, list[int]] = defaultdict(list)
@@ -154,8 +151,8 @@ def _runs(text: str) -> Iterator[list[tuple[bytes, Lines]]]:
     """For each top-level statement all runs of K tokens, one byte a token, and their lines."""
     for tokens in _statements(text):
         codes, lines = bytes(code for code, _ in tokens), [line for _, line in tokens]
-        ends = range(K, len(codes) + 1)
-        yield [(codes[end - K : end], (lines[end - K], lines[end - 1])) for end in ends]
+        starts = range(len(codes) - K + 1)
+        yield [(codes[k : k + K], (lines[k], lines[k + K - 1])) for k in starts]
 
 
 def _statements(text: str) -> Iterator[list[tuple[int, int]]]:
