@@ -10,7 +10,7 @@ or all at once over SSH (``pip install paramiko``)::
 
     dask ssh --hostfile hosts.txt --nworkers 8 --nthreads 1
 
-or under Slurm, from a Python session on the login node that prints the address to use::
+or under Slurm, from a Python session on the login node, which prints the address and stays open::
 
     cluster = dask_jobqueue.SLURMCluster(cores=8, processes=8, memory="16GB", walltime="01:00:00")
     cluster.scale(jobs=10)
@@ -64,17 +64,20 @@ def dask_cluster(address: str, lab: Lab, key: bytes) -> Iterator[Place]:
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
-        from distributed import Client, LocalCluster
+        import distributed
     except ImportError:
         raise LabError("a cluster needs Dask: pip install 'mlsys[cluster]'") from None
+    dask: Any = distributed  # it has no types
     with contextlib.ExitStack() as stack:
         try:
-            scheduler: Any = address
+            scheduler = address
             if address.startswith("local:"):
-                own: Any = partial(LocalCluster, threads_per_worker=1, dashboard_address=None)
-                scheduler = stack.enter_context(own(n_workers=int(address[6:])))
-            client: Any = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
-            stack.enter_context(client).wait_for_workers(1, timeout=PATIENCE)
+                own = {"threads_per_worker": 1, "dashboard_address": None}
+                scheduler = stack.enter_context(
+                    dask.LocalCluster(n_workers=int(address[6:]), **own)
+                )
+            client = stack.enter_context(dask.Client(scheduler, timeout=PATIENCE))
+            client.wait_for_workers(1, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             wanted = "expected tcp://HOST:PORT of a scheduler that has workers, or local:NUMBER"
             raise LabError(f"no cluster at {address!r}: {error}; {wanted}") from None
