@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 MIB = 2**20
 ROOT = Path("/sys/fs/cgroup")
 _numbers = itertools.count(1)
-# version: names of the files for (memory limit, memory peak, processes limit, kills for memory)
-FILES = {
-    1: ("memory.limit_in_bytes", "memory.max_usage_in_bytes", "pids.max", "memory.oom_control"),
-    2: ("memory.max", "memory.peak", "pids.max", "memory.events"),
+FILES = {  # of each version: limits of memory and of processes; memory used, its peak, kills for it
+    1: (
+        "memory.limit_in_bytes",
+        "pids.max",
+        "memory.usage_in_bytes",
+        "memory.max_usage_in_bytes",
+        "memory.oom_control",
+    ),
+    2: ("memory.max", "pids.max", "memory.current", "memory.peak", "memory.events"),
 }
 
 
@@ -34,13 +40,13 @@ class Group:
 
     def __init__(self, memory: int, processes: int) -> None:
         version, trees = _trees()
-        self._limit, self._peak, most, self._kills = FILES[version]
+        limit, most, self._usage, self._peak, self._kills = FILES[version]
         name = f"mlsys-{os.getpid()}-{next(_numbers)}"
         self._folders = {kind: tree / name for kind, tree in trees.items()}
         for folder in set(self._folders.values()):
             folder.mkdir()
         self._memory = self._folders["memory"]
-        (self._memory / self._limit).write_text(str(memory))
+        (self._memory / limit).write_text(str(memory))
         (self._folders["pids"] / most).write_text(str(processes))
 
     @classmethod
@@ -53,9 +59,18 @@ class Group:
         for folder in set(self._folders.values()):
             (folder / "cgroup.procs").write_text(str(process))
 
-    def peak(self) -> int:
-        """Bytes of memory that the group had at most."""
-        return int((self._memory / self._peak).read_text())
+    def forget_peak(self) -> Callable[[], int]:
+        """Begin to look for a new peak; call what is returned for the bytes above what is used now.
+
+        Before Linux 6.12, version 2 cannot forget: then this looks for nothing, and says 0.
+        """
+        before = int((self._memory / self._usage).read_text())
+        peak = self._memory / self._peak
+        try:
+            peak.write_text("0")
+        except OSError:
+            return lambda: 0
+        return lambda: int(peak.read_text()) - before
 
     def out_of_memory(self) -> bool:
         """Whether the kernel ended one of its processes for want of memory."""

@@ -124,6 +124,8 @@ class Grader:
         stuck = Counter[str]() if self.impatient else None
         students = [Student(submission.files, self.sandbox, stuck) for _ in self.checks]
         try:
+            for student in students[:2]:
+                student.begin()
             _load(students[0], self.lab.file)
             checks = self._verdicts(submission, students)
         finally:

@@ -15,6 +15,7 @@ import math
 import os
 import queue
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -142,7 +143,7 @@ class Child:
         if group:
             group.add(process.pid)
         self._deadline = math.inf
-        self._text = bytearray()
+        self._text, self._seen, self._reading = bytearray(), 0, threading.Lock()
         self._flooded = False
         self._code: int | None = None
         self._lost: Lost | None = None
@@ -154,22 +155,22 @@ class Child:
         """From now on, `Limits.total` seconds are left for all answers."""
         self._deadline = time.monotonic() + self.limits.total
 
-    def post(self, request: dict[str, Any]) -> None:
-        """Send a request whose reply is fetched later, with ``ask(None)``.
+    def post(self, frame: bytes) -> None:
+        """Send a request whose reply is fetched later, with ``ask(None)``."""
+        self._requests.put(frame)
+
+    def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
+        """Send a request and return the reply, or end the child and raise `Lost`.
 
         A request that is not plain data is the caller's mistake: `wire.WireError`.
         """
-        self._requests.put(wire.frame(request))
-
-    def ask(self, request: dict[str, Any] | None, seconds: float | None = None) -> dict[str, Any]:
-        """Send a request and return the reply, or end the child and raise `Lost`."""
         if self._lost:
             raise self._lost
         if self._frozen:
             self._process.send_signal(signal.SIGCONT)
             self._frozen = False
         if request is not None:
-            self.post(request)
+            self.post(wire.frame(request))
         try:
             return self._answer(min(seconds or self.limits.wall, self._seconds_left()))
         except Lost as lost:
@@ -238,32 +239,38 @@ class Child:
 
     def _drain_text(self) -> None:
         """Read what the child prints until it ends; kill it when it prints too much."""
-        seen = 0
         with contextlib.suppress(OSError, ValueError):
-            while piece := os.read(self._process.stderr.fileno(), 2**16):
-                seen += len(piece)
-                self._text += piece[: KEPT_TEXT - len(self._text)]
-                if seen > self.limits.printed * MIB and not self._flooded:
-                    self._flooded = True
-                    self._process.kill_all()
+            while _wait_for(self._process.stderr) and self._take_text():
+                pass
 
-    def usage(self) -> tuple[float, int]:
-        """Seconds of processor time and bytes of memory at the peak since `forget_peak`.
+    def _take_text(self, at_once: bool = False) -> bool:
+        """Keep what has been printed by now; False at its end, or when ``at_once`` nothing is."""
+        with self._reading:
+            if at_once and not _wait_for(self._process.stderr, 0):
+                return False
+            piece = os.read(self._process.stderr.fileno(), 2**16)
+            self._seen += len(piece)
+            self._text += piece[: KEPT_TEXT - len(self._text)]
+            if self._seen > self.limits.printed * MIB and not self._flooded:
+                self._flooded = True
+                self._process.kill_all()
+            return bool(piece)
 
-        Linux shows both from outside; elsewhere the child is asked, who may say what he likes.
-        """
+    def processor_time(self) -> float:
+        """Seconds so far. Linux shows them to others; elsewhere the child says what it likes."""
         if not forks.AVAILABLE:
-            seconds, peak = self.ask({"do": "usage"})["value"]
-            return seconds, int(peak)
-        clock = (~self._process.pid << 3) | 2  # the kernel's name for a process's own clock
-        return time.clock_gettime(clock), self._memory("VmHWM")
+            return float(self.ask({"do": "usage"})["value"][0])
+        return time.clock_gettime((~self._process.pid << 3) | 2)  # the clock of that process
 
-    def forget_peak(self) -> int:
-        """Begin to look for a new peak of memory; returns the bytes in use now."""
+    def forget_peak(self) -> Callable[[], int]:
+        """Begin to look for a new peak of memory; call what is returned for the bytes above now."""
         if not forks.AVAILABLE:
-            return self.usage()[1]
+            before = self.ask({"do": "usage"})["value"][1]
+            return lambda: int(self.ask({"do": "usage"})["value"][1] - before)
+        in_files = self._group.forget_peak() if self._group else lambda: 0
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-        return self._memory("VmRSS")
+        resident = self._memory("VmRSS")
+        return lambda: max(self._memory("VmHWM") - resident, in_files(), 0)
 
     def _memory(self, row: str) -> int:
         about = Path(f"/proc/{self._process.pid}/status").read_text()
@@ -292,8 +299,10 @@ class Child:
             if grace:
                 self._code = self._process.wait(grace)
                 self._starved = bool(self._group and self._group.out_of_memory())
+        with contextlib.suppress(OSError, ValueError):
+            while _CAN_WAIT and self._take_text(at_once=True):
+                pass
         self._process.kill_all()
-        self._threads[1].join(timeout=0.5)  # so that all is there that it printed
         self._later(self._bury)
 
     def _bury(self) -> None:
@@ -309,6 +318,18 @@ class Child:
             thread.join(timeout=0.5)
         if not any(thread.is_alive() for thread in self._threads):
             self._process.release()
+
+
+_CAN_WAIT = hasattr(select, "poll")  # for a pipe; on Windows one can only read it
+
+
+def _wait_for(pipe: Any, milliseconds: int | None = None) -> bool:
+    """Whether there is something to read, or the end, within a time."""
+    if not _CAN_WAIT:
+        return True
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    return bool(waiting.poll(milliseconds))
 
 
 def _in_background(target: Any) -> threading.Thread:

@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from autograder import confine, forks, tiers
+from autograder import confine, forks, tiers, wire
 from autograder.cgroup import Group
 from autograder.lab import Lab, LabError, earlier_modules, third_party
 from autograder.process import Child, Lost, Process, spawn
@@ -81,6 +81,11 @@ class Sandbox:
         except SandboxError:
             self._folder.cleanup()
             raise
+        self._apart = self.tier in tiers.APART
+        # The same for each child, but that in T1 each has a user of its own.
+        self._prepared = self._preparation(self._walls(self.tier), lab.limits.for_runner())
+        probes = f"{self._stage_in(self.tier)}/probes.py"
+        self._probing = wire.frame({"do": "load", "name": PROBES, "file": probes})
 
     def __enter__(self) -> Sandbox:
         return self
@@ -112,31 +117,30 @@ class Sandbox:
             return None
         outer = tiers.outer_world(self.stage, self._paths) if tier in tiers.APART else []
         command = [*outer, *self.command(tier)]
-        return forks.ForkServer(
-            command, self.environment("/"), self._walls(tier), self._preparation({}, {})
-        )
+        walls, nothing_yet = self._walls(tier), self._preparation({}, {})
+        return forks.ForkServer(command, self.environment("/"), walls, nothing_yet)
 
     def _walls(self, tier: str) -> dict[str, Any]:
         return tiers.walls(tier, str(self.stage), self._paths)
 
     def start(self, files: dict[str, bytes]) -> Child:
         """A child with its walls up and slow imports done, the student's file not yet loaded."""
-        limits, walls = self.lab.limits, self._walls(self.tier)
-        apart = self.tier in tiers.APART
-        box, end = (confine.BOX, _nothing) if apart else self._box(walls)
-        process = self._process(box if not apart else "/", self.environment(box))
-        group = Group.of(limits) if self.tier == "T3" else None
-        child = Child(process, box, limits, end, group, self._later.submit)
-        child.post(self._preparation(walls, limits.for_runner()))
-        child.post({"do": "put", "files": files})
-        child.post({"do": "load", "name": PROBES, "file": f"{self._stage_in(self.tier)}/probes.py"})
+        user = tiers.private_user(self.tier)
+        box, end = (confine.BOX, _nothing) if self._apart else self._box(user)
+        process = self._process("/" if self._apart else box, self.environment(box))
+        group = Group.of(self.lab.limits) if self.tier == "T3" else None
+        child = Child(process, box, self.lab.limits, end, group, self._later.submit)
+        walls = self._prepared["walls"] and {**self._prepared["walls"], "user": user}
+        child.post(wire.frame({**self._prepared, "walls": walls}))
+        child.post(wire.frame({"do": "put", "files": files}))
+        child.post(self._probing)
         return child
 
-    def _box(self, walls: dict[str, Any]) -> tuple[str, Callable[[], None]]:
+    def _box(self, user: int | None) -> tuple[str, Callable[[], None]]:
         """A folder on disk, of the child's user, and how to remove it."""
         folder = _folder("box-", self._folder.name)
-        if walls and walls["user"] is not None:
-            os.chown(folder.name, walls["user"], walls["user"])
+        if user is not None:
+            os.chown(folder.name, user, user)
         return folder.name, lambda: _remove(folder)
 
     def _process(self, box: str, environment: dict[str, str]) -> Process:

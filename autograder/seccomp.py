@@ -4,6 +4,7 @@
     clone with a flag for a namespace    -> EPERM; clone3, whose flags no filter sees -> ENOSYS
     socket of a family not listed        -> EPERM
     ioctl that types into a terminal     -> EPERM
+    prlimit of another process           -> EPERM
     anything else                        -> allowed
 
 The list is of doors that have led out of sandboxes, not of all that is unneeded: a student may
@@ -34,6 +35,8 @@ NUMBERS = {
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
     "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264),
     "fanotify_init": (300, 262), "quotactl": (179, 60), "personality": (135, 92),
+    # memory that no process is charged with
+    "memfd_create": (319, 279), "shmget": (29, 194),
     # the machine itself
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "reboot": (169, 142),
@@ -43,15 +46,24 @@ NUMBERS = {
     "syslog": (103, 116), "iopl": (172, -1), "ioperm": (173, -1), "modify_ldt": (154, -1),
     "vhangup": (153, 58), "lookup_dcookie": (212, 18), "nfsservctl": (180, 42),
 }  # fmt: skip
-# Without namespaces of one's own these reach what others use: sockets, sessions, System V and POSIX
-# objects. A process that cannot leave its group is ended with it.
+# Without namespaces these reach what others use: sockets, sessions, queues, and, where it is the
+# grader's own user, his files' permissions and his processes' limits, which Landlock leaves open. A
+# process that cannot leave its group is ended with it.
 SHARED = {
-    "socket": (41, 198), "setsid": (112, 157), "setpgid": (109, 154), "shmget": (29, 194),
+    "socket": (41, 198), "setsid": (112, 157), "setpgid": (109, 154),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "chmod": (90, -1), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "chown": (92, -1), "lchown": (94, -1), "fchown": (93, 55), "fchownat": (260, 54),
+    "utime": (132, -1), "utimes": (235, -1), "futimesat": (261, -1), "utimensat": (280, 88),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "inotify_init": (253, -1), "inotify_init1": (294, 26),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
 }  # fmt: skip
 PROCESSES = {"fork": (57, -1), "vfork": (58, -1)}
-CLONE, CLONE3, SOCKET, IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
+CLONE, CLONE3, SOCKET, IOCTL, PRLIMIT = (56, 220), (435, 435), (41, 198), (16, 29), (302, 261)
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 X32 = 0x40000000  # numbers from here on are another door to the same calls on x86_64
 NEW_NAMESPACES, THREAD = 0x7E020000, 0x00010000  # the CLONE_NEW... flags, CLONE_THREAD
@@ -96,6 +108,7 @@ def program(shared: bool, lone: bool = False, machine: str | None = None) -> byt
     lines += _argument(SOCKET[column], _FIRST, [*known, _refuse()])
     typing = [line for code in TYPING_IOCTLS for line in ((_EQUAL, 0, 1, code), _refuse())]
     lines += _argument(IOCTL[column], _SECOND, typing)
+    lines += _argument(PRLIMIT[column], _FIRST, [(_EQUAL, 1, 0, 0), _refuse()])  # its own only
     lines += [(_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 

@@ -19,6 +19,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ STAGE = "/stage"  # where those see the stage
 FIRST_USER, USERS = 61_000, 1_000  # numbers that no account has
 OUTSIDE = ("mlsys", "autograder")  # packages whose installed copy would give answers away
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
-_children = itertools.count(1)
+_children = itertools.count(os.getpid())  # so that two graders share no user
 
 
 def lacking(tier: str) -> str | None:
@@ -57,9 +58,14 @@ def private_user(tier: str) -> int | None:
 
     None when there is no choice, or when Python itself is where only its owner can read it.
     """
-    if os.getuid() != 0 or (tier == "T1" and not for_everybody(sys.base_prefix)):
+    if tier == "T0" or os.getuid() != 0 or (tier == "T1" and not _python_is_for_everybody()):
         return None
     return FIRST_USER + (next(_children) % USERS if tier == "T1" else 0)
+
+
+@cache
+def _python_is_for_everybody() -> bool:
+    return for_everybody(sys.base_prefix)
 
 
 def for_everybody(path: str) -> bool:

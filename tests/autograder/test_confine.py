@@ -324,9 +324,9 @@ def test_a_child_whose_walls_fail_runs_no_code(shared_lab, monkeypatch):
 
     if lacking("T2"):
         pytest.skip("needs namespaces")
+    whole = tiers.walls
+    monkeypatch.setattr(tiers, "walls", lambda *a: {**whole(*a), "filter": b"\xff" * 8})
     with Sandbox(shared_lab, "T2") as sandbox:
-        whole = tiers.walls
-        monkeypatch.setattr(tiers, "walls", lambda *a: {**whole(*a), "filter": b"\xff" * 8})
         student = Student({"sums.py": b"print('ran')"}, sandbox)
         with pytest.raises(SandboxError, match="prctl"):
             student.load()

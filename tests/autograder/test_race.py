@@ -45,6 +45,15 @@ def burn(seconds):
     while time.process_time() < until:
         pass
 
+def hide(size):
+    import mmap
+
+    block = mmap.mmap(-1, size)
+    for start in range(0, size, 1 << 20):
+        block[start : start + (1 << 20)] = bytes(1 << 20)
+        block.madvise(mmap.MADV_DONTNEED, start, 1 << 20)  # out of sight, not out of memory
+    return size
+
 def nap(seconds):
     time.sleep(seconds)
 
@@ -60,7 +69,7 @@ def liar(seconds):
 def hand_in(course, lab):
     """A student with the given source, in a lab with a yardstick and no other processes."""
     (lab.folder / "yardstick.py").write_text(YARDSTICK, encoding="utf-8")
-    limits = dataclasses.replace(lab.limits, processes=1, wall=10.0, total=60.0)
+    limits = dataclasses.replace(lab.limits, processes=1, disk=1, wall=10.0, total=60.0)
     students = []
     with Sandbox(dataclasses.replace(lab, limits=limits)) as sandbox:
 
@@ -94,6 +103,14 @@ def test_memory_is_counted_at_its_peak_though_it_is_given_back(hand_in):
         assert abs(cost.peak - size) < 4 << 20  # the kernel adds pages up in batches
 
 
+def test_memory_that_the_process_is_not_charged_with_is_its_groups(hand_in):
+    student = hand_in(HOLDS)
+    if student._sandbox.tier != "T3":
+        pytest.skip("needs a control group")
+    student.call("hide", 1 << 20)
+    assert abs(student.cost("hide", 32 << 20).peak - (32 << 20)) < 4 << 20
+
+
 def test_processor_time_is_counted_and_sleep_is_not(hand_in):
     student = hand_in(HOLDS)
     student.call("nap", 0.0)
@@ -107,7 +124,7 @@ def test_a_program_that_stops_its_own_clocks_is_timed_all_the_same(hand_in):
 
 
 def test_cost_is_refused_where_another_process_could_bear_it(lab):
-    with Sandbox(lab) as sandbox, pytest.raises(LabError, match="processes = 1"):
+    with Sandbox(lab) as sandbox, pytest.raises(LabError, match="processes = 1, disk = 1"):
         Student({lab.file: HOLDS.encode()}, sandbox).cost("nap", 0.0)
 
 

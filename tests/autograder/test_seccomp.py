@@ -79,6 +79,8 @@ def test_arguments_decide_about_sockets_namespaces_and_terminals(machine):
     for bit in range(32):
         opens = bool((1 << bit) & 0x7E020000)
         assert (result(seccomp.CLONE, (1 << bit) | 17) != ALLOWED) is opens, bit
+    assert result(seccomp.PRLIMIT, 0, 7, 4096) == ALLOWED
+    assert refused_with(result(seccomp.PRLIMIT, 4711)) == errno.EPERM
     for request in (0x5412, 0x541C, 0x5412 | 7 << 32):
         assert refused_with(result(seccomp.IOCTL, 0, request)) == errno.EPERM
     assert result(seccomp.IOCTL, 0x5412, 0x5401) == ALLOWED
@@ -109,13 +111,14 @@ def test_numbers_are_those_of_this_machine():
     ).stdout if os.path.exists("/usr/bin/cc") else ""  # fmt: skip
     if not text:
         pytest.skip("no C compiler to ask for the numbers")
-    said = dict(
-        (words[1].removeprefix("__NR_"), words[2])
+    said = {
+        words[1].removeprefix("__NR_"): words[2]
         for words in map(str.split, text.splitlines())
         if len(words) == 3 and words[1].startswith("__NR_") and words[2].isdigit()
-    )
+    }
     ours = {**seccomp.NUMBERS, **seccomp.SHARED, **seccomp.PROCESSES, "clone": seccomp.CLONE}
     ours |= {"clone3": seccomp.CLONE3, "socket": seccomp.SOCKET, "ioctl": seccomp.IOCTL}
+    ours |= {"prlimit64": seccomp.PRLIMIT}
     compared = {name: pair[column] for name, pair in ours.items() if name in said}
     assert compared == {name: int(said[name]) for name in compared}
     assert len(compared) > 40
