@@ -75,15 +75,17 @@ def feedback(
 def _sums(result: LabResult) -> str:
     """Public and hidden points in words, so that a low mark is no riddle."""
     public, hidden = split(result)
-    words = f"Public checks: {points(public)} points. Hidden checks: {points(hidden)}"
-    words += f" points. Together: {points(result.checks)}." if hidden else "."
+    words = f"Public checks: {points(public)}. Hidden checks: {points(hidden)}."
+    words += f" Together: {points(result.checks)} points."
     if all(check.passed for check in public) and not all(check.passed for check in hidden):
         words += " All public checks pass; what is missing was lost in hidden ones."
     return words
 
 
 def _bare(check: CheckResult) -> CheckResult:
-    return replace(check, message="", hint="", section="", printed="")
+    """Title and points alone; even the reason might give something away."""
+    reason = check.reason and "missed"
+    return replace(check, reason=reason, message="", hint="", section="", printed="")
 
 
 def _group(title: str, checks: Sequence[CheckResult], book: str) -> Html:

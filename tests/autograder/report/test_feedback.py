@@ -51,6 +51,8 @@ def test_hidden_checks_show_no_more_than_the_instructor_allows(mixed, reveal, sk
     assert ("title of odd" in page.text) == (reveal != "points")
     assert ("a/b#c" in page.text) == (reveal == "full")
     assert ("partly right, 1 of 5 points" in page.text) == (reveal != "points")
+    assert ("wrong answer, 0 of 15 points" in page.text) == (reveal == "full")
+    assert ("missed, 0 of 15 points" in page.text) == (reveal == "title")
 
 
 @given(
@@ -99,7 +101,7 @@ def test_what_never_ran_says_why_once(results, skeleton):
     result = results.one("Ada", (0, 0, 0), text="line 3 is odd", problem="line 3 is odd")
     page = text_of(result, skeleton)
     assert page.text.count("line 3 is odd") == 1 and "Nothing could be checked" in page.text
-    assert "Public checks: 0 of 20 points." in page.text
+    assert "Public checks: 0 of 20." in page.text
 
 
 def test_checks_of_tasks_that_the_lab_no_longer_has_are_shown_too(results, skeleton):
