@@ -30,9 +30,7 @@ def text_of(result, skeleton, reveal="title", address=""):
 @pytest.mark.parametrize("reveal", REVEAL)
 def test_the_sums_of_public_and_hidden_checks_are_always_said(mixed, reveal, skeleton):
     text = text_of(mixed, skeleton, reveal).text
-    assert (
-        "Public checks: 14 of 14 points. Hidden checks: 1 of 20 points. Together: 15 of 34." in text
-    )
+    assert "Public checks: 14 of 14. Hidden checks: 1 of 20. Together: 15 of 34 points." in text
     assert "All public checks pass; what is missing was lost in hidden ones." in text
     row = skeleton(summary(mixed, "lab", [])).text
     assert "14 of 14" in row and "1 of 20" in row and "15 of 34" in row
