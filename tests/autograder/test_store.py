@@ -1,10 +1,13 @@
 """The store keeps what it was given, whatever happens to its process, its disk or its names."""
 
+import contextlib
 import dataclasses
 import os
 import platform
 import signal
 import sqlite3
+from concurrent.futures import Future
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -172,8 +175,6 @@ class Inline:
     """An executor that works when it is asked."""
 
     def submit(self, work, submission):
-        from concurrent.futures import Future
-
         future = Future()
         future.set_result(work(submission))
         return future
@@ -198,13 +199,12 @@ def grade(lab, tmp_path, monkeypatch):
         made = dataclasses.replace(result(submission.student), checks=checks)
         return dataclasses.replace(made, submission=submission.hash, printed="\x00x" * 1000)
 
-    import contextlib
-
     @contextlib.contextmanager
     def open_place(*_):
         yield Place(Inline(), judge, "T0", lambda: 1)
 
     monkeypatch.setattr(batch, "open_place", open_place)
+    monkeypatch.setattr(batch, "Site", Mock())  # the report has tests of its own
 
     def grade(out):
         return grade_all(lab, sorted(folder.iterdir()), out, PRACTICE)
