@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import batch
+from autograder import batch, tiers
 from autograder.batch import find_submissions, grade_all, regradable
 from autograder.batch import handed_in as handed_in_times
 from autograder.grade import Grader
@@ -137,6 +137,7 @@ def test_what_is_known_is_not_graded_again_whoever_hands_it_in(lab, handed_in, t
     bob = next(result for result in results if result.student == "bob")
     assert dataclasses.replace(erin, student="bob") == bob
     assert [result for result in results if result is not erin] == first
+    assert "erin" in (tmp_path / "out" / "gradebook.csv").read_text()
     grade_all(lab, find_submissions([handed_in], lab), tmp_path / "out", b"another key")
     assert sum(counted.values()) == 5  # once for bob and erin
 
@@ -244,6 +245,7 @@ def test_grading_afresh_replaces_what_was_known(lab, handed_in, tmp_path, counte
     assert counted == {"Ada": 1, "bob": 1}
     with Store(tmp_path / "out" / STORE) as store:
         graded = list(store.graded())
+    assert not regradable(tmp_path / "out", {lab.name: lab})[0]
     assert len(graded) == 5 and [one.handed_in for one in graded[:2]] == [5.0, 6.0]
 
 
@@ -274,3 +276,15 @@ def test_a_gradebook_without_room_is_written_the_next_time(lab, handed_in, tmp_p
     monkeypatch.setattr(Grader, "grade", full)
     assert len(grade_all(lab, paths, out, b"key")) == 5
     assert len((out / "gradebook.csv").read_text().splitlines()) == 6
+
+
+def test_official_marks_need_walls_or_a_word_for_it(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiers, "TIERS", ("T0",))
+    path = tmp_path / "ada.py"
+    path.write_text(answer_source(lab), encoding="utf-8")
+    with pytest.raises(LabError, match="tier T0"):
+        grade_all(lab, [path], tmp_path / "out", b"a key")
+    for key, allowed in ((b"practice", False), (b"a key", True)):
+        out = tmp_path / key.decode()
+        (result,) = grade_all(lab, [path], out, key, allow_unsafe=allowed)
+        assert (result.tier, result.score) == ("T0", 100)
