@@ -7,12 +7,26 @@ crosses. To read it all, follow one submission:
     submission, source  what was handed in; what is refused before it runs
     grade               the checks in turn, each with a child of its own
     checks, student     how a check is written, and what it sees of the student's code
-    sandbox             what a child sees; process and forks start, time and end it
+    race                marks for speed
     wire                the frames that cross
-    runner              the far side
-    results             verdicts; gradebook, report and show present them
+    sandbox, tiers      what a child sees, on this machine and on others
+    process, forks      how children are started, asked, timed and ended
+    cgroup              how much a child and all that it starts may use
 
-`work`, `batch` and `release` are the commands of `cli`.
+On the far side, where there is nothing worth stealing:
+
+    zygote              is warm and forks
+    confine, seccomp    the walls that a fork raises round itself
+    runner              runs a student's file and answers frames
+
+And what becomes of it:
+
+    results             verdicts; `show` and `report` present them
+    batch, store        a whole class, each submission once, whatever happens; `cluster`: elsewhere
+    course              from attempts to marks: late policy, roster, gradebooks, Gradescope
+    similar             works that have more in common than the starter
+
+`work` and `release` are behind commands of `cli`, `doctor` and `attack` try this machine out.
 """
 
 from autograder.checks import Score, Wrong, check, close, each_alike, typed
