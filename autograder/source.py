@@ -10,7 +10,7 @@ from threading import Lock
 
 from autograder.lab import Lab, earlier_modules, modules
 
-MAX_SOURCE = 2**17  # bytes; to parse them takes up to a thousand times as much memory
+MAX_SOURCE = 2**16  # bytes; to parse them takes up to a thousand times as much memory
 
 _one_at_a_time = Lock()  # the parser counts how deep it is in a place that threads share
 

@@ -117,9 +117,11 @@ def regrade(
         say(f"{one.result.lab}: {printable(one.source, characters=300)}")
     if key is None and any(one.result.key == "course" for one in old):
         raise LabError("these were graded with a course key; name it with --key-file")
+    if dry_run:
+        raise typer.Exit(int(bool(doubts)))
     results: list[LabResult] = []
     with _progress(len(old)) as done:
-        for name, group in {} if dry_run else groups.items():
+        for name, group in groups.items():
             paths, moments = [Path(one.source) for one in group], [one.handed_in for one in group]
             again = (labs[name], paths, out, key or b"practice", workers, done, moments, cluster)
             results += grade_all(*again, afresh=True, allow_unsafe=allow_unsafe)
