@@ -3,8 +3,14 @@
 # goal: forge
 # stopped from: T1
 # undefended: harm: nobody's probes can be read any more
+import ctypes
 import os
 import sys
+
+FCHMODAT2, SETXATTRAT, HERE = 452, 463, -100  # newer doors to the same
+VALUE = ctypes.create_string_buffer(b"7")
+STRUCT = (ctypes.c_uint64 * 2)(ctypes.addressof(VALUE), 1)
+LABEL = (b"user.note", ctypes.byref(STRUCT), 16)
 
 
 def attack(*arguments, **keywords):
@@ -16,6 +22,8 @@ def attack(*arguments, **keywords):
             ("a label", lambda path: os.setxattr(path, "user.note", b"7")),
             ("times", lambda path: os.utime(path, (7, 7))),
             ("mode", lambda path: os.chmod(path, 0)),
+            ("mode by number", lambda path: newer(FCHMODAT2, HERE, path.encode(), 0, 0)),
+            ("a label by number", lambda path: newer(SETXATTRAT, HERE, path.encode(), 0, *LABEL)),
         ):
             try:
                 change(path)
@@ -23,3 +31,8 @@ def attack(*arguments, **keywords):
             except OSError:
                 continue
     raise RuntimeError(f"changed {done}")
+
+
+def newer(number, *arguments):
+    if ctypes.CDLL(None, use_errno=True).syscall(number, *arguments):
+        raise OSError(ctypes.get_errno(), "refused")

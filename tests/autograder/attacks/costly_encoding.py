@@ -4,5 +4,5 @@
 # goal: exhaust
 # stopped from: T0
 # undefended: elsewhere: a grader that hangs while it decodes
-# grows: b 120000
+# grows: b 60000
 TEXT = "aaaa-GROWN"

@@ -17,6 +17,7 @@ CALLS = {
     "acct": 163, "swapon": 167, "swapoff": 168, "reboot": 169, "iopl": 172, "ioperm": 173,
     "lookup_dcookie": 212, "clock_settime": 227, "settimeofday": 164, "adjtimex": 159,
     "syslog": 103, "vmsplice": 278, "fanotify_init": 300, "name_to_handle_at": 303,
+    "open_tree_attr": 467, "file_setattr": 469, "memfd_secret": 447,
 }  # fmt: skip
 HARMLESS = {"vmsplice", "adjtimex", "process_madvise", "name_to_handle_at"}  # without a privilege
 REFUSED = (errno.EPERM, errno.ENOSYS, errno.EACCES)

@@ -3,5 +3,5 @@
 # goal: exhaust
 # stopped from: T0
 # undefended: elsewhere: 700 MiB of the grader's own memory
-# grows: a, 60000
+# grows: a, 30000
 NAMES = [GROWN]  # noqa: F821
