@@ -240,21 +240,24 @@ class Child:
     def _drain_text(self) -> None:
         """Read what the child prints until it ends; kill it when it prints too much."""
         with contextlib.suppress(OSError, ValueError):
-            while _wait_for(self._process.stderr) and self._take_text():
+            while _wait_for(self._process.stderr) and self._take_text() != b"":
                 pass
 
-    def _take_text(self, at_once: bool = False) -> bool:
-        """Keep what has been printed by now; False at its end, or when ``at_once`` nothing is."""
+    def _take_text(self) -> bytes | None:
+        """Keep what has been printed by now: b"" at its end, None when that is nothing.
+
+        Two threads may do so, and neither waits for text while the other waits for it.
+        """
         with self._reading:
-            if at_once and not _wait_for(self._process.stderr, 0):
-                return False
+            if not _wait_for(self._process.stderr, 0):
+                return None
             piece = os.read(self._process.stderr.fileno(), 2**16)
             self._seen += len(piece)
             self._text += piece[: KEPT_TEXT - len(self._text)]
             if self._seen > self.limits.printed * MIB and not self._flooded:
                 self._flooded = True
                 self._process.kill_all()
-            return bool(piece)
+            return piece
 
     def processor_time(self) -> float:
         """Seconds so far. Linux shows them to others; elsewhere the child says what it likes."""
@@ -300,7 +303,7 @@ class Child:
                 self._code = self._process.wait(grace)
                 self._starved = bool(self._group and self._group.out_of_memory())
         with contextlib.suppress(OSError, ValueError):
-            while _CAN_WAIT and self._take_text(at_once=True):
+            while _CAN_WAIT and self._take_text():
                 pass
         self._process.kill_all()
         self._later(self._bury)

@@ -5,6 +5,8 @@
     socket of a family not listed        -> EPERM
     ioctl that types into a terminal     -> EPERM
     prlimit of another process           -> EPERM
+    netlink for more than interfaces     -> EPERM
+    a call newer than this list          -> ENOSYS, as on an older kernel
     anything else                        -> allowed
 
 The list is of doors that have led out of sandboxes, not of all that is unneeded: a student may
@@ -36,7 +38,7 @@ NUMBERS = {
     "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264),
     "fanotify_init": (300, 262), "quotactl": (179, 60), "personality": (135, 92),
     # memory that no process is charged with
-    "memfd_create": (319, 279), "shmget": (29, 194),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
     # the machine itself
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "reboot": (169, 142),
@@ -65,13 +67,20 @@ SHARED = {
 PROCESSES = {"fork": (57, -1), "vfork": (58, -1)}
 CLONE, CLONE3, SOCKET, IOCTL, PRLIMIT = (56, 220), (435, 435), (41, 198), (16, 29), (302, 261)
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+NEWER = 463  # Linux 6.10 ended with mseal, 462; since 424 numbers are the same everywhere
 X32 = 0x40000000  # numbers from here on are another door to the same calls on x86_64
 NEW_NAMESPACES, THREAD = 0x7E020000, 0x00010000  # the CLONE_NEW... flags, CLONE_THREAD
-FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (libraries list interfaces)
+FAMILIES, NETLINK = (1, 2, 10), 16  # AF_UNIX, AF_INET, AF_INET6; AF_NETLINK lists interfaces
 TYPING_IOCTLS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24  # offsets: struct seccomp_data, low halves
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND, _THIRD = (
+    0,
+    4,
+    16,
+    24,
+    32,
+)  # offsets: struct seccomp_data, low halves
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 
 Line = tuple[int, int, int, int]  # operation, lines to skip if true, if false, operand
@@ -95,6 +104,8 @@ def program(shared: bool, lone: bool = False, machine: str | None = None) -> byt
         (_LOAD, 0, 0, _NUMBER),
         (_AT_LEAST, 0, 1, X32),
         _refuse(),
+        (_AT_LEAST, 0, 1, NEWER),
+        _refuse(errno.ENOSYS),
     ]
     refused = {**NUMBERS, **(SHARED if shared else {}), **(PROCESSES if lone else {})}
     for numbers in refused.values():
@@ -104,8 +115,9 @@ def program(shared: bool, lone: bool = False, machine: str | None = None) -> byt
     flags = [(_ANY_BIT, 0, 1, NEW_NAMESPACES), _refuse()]
     flags += [(_ANY_BIT, 1, 0, THREAD), _refuse()] if lone else []
     lines += _argument(CLONE[column], _FIRST, flags)
-    known = [(_EQUAL, len(FAMILIES) - i, 0, family) for i, family in enumerate(FAMILIES)]
-    lines += _argument(SOCKET[column], _FIRST, [*known, _refuse()])
+    known = [(_EQUAL, len(FAMILIES) + 3 - i, 0, family) for i, family in enumerate(FAMILIES)]
+    plain = [(_EQUAL, 0, 2, NETLINK), (_LOAD, 0, 0, _THIRD), (_EQUAL, 1, 0, 0)]
+    lines += _argument(SOCKET[column], _FIRST, [*known, *plain, _refuse()])
     typing = [line for code in TYPING_IOCTLS for line in ((_EQUAL, 0, 1, code), _refuse())]
     lines += _argument(IOCTL[column], _SECOND, typing)
     lines += _argument(PRLIMIT[column], _FIRST, [(_EQUAL, 1, 0, 0), _refuse()])  # its own only
