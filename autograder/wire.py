@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 2**20  # one frame
 MAX_DEPTH = 64  # lists inside lists
 MAX_ITEMS = 100_000  # values in one frame; an array counts as one
-MAX_INT_BYTES = 1024  # 2,466 digits: Python refuses to print an int of more than 4,300
+MAX_INT_BYTES = 128  # 308 digits: to print a number takes the square of its length
 MAX_RANK = 32
 DTYPES: tuple[str, ...] = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8")
 DTYPES += ("<f2", "<f4", "<f8", "<c8", "<c16")

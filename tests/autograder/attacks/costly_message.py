@@ -5,4 +5,4 @@
 # undefended: elsewhere: time-outs of others, where one process grades them all
 # class: without it, which is slow
 def attack(*arguments, **keywords):
-    return [[(1 << 8180) - number for number in range(30_000)]]
+    return [[(1 << 1000) - number for number in range(30_000)]]
