@@ -39,8 +39,8 @@ class Group:
     """Made empty, removed when its processes are gone. Raises `OSError` when it cannot be made."""
 
     def __init__(self, memory: int, processes: int) -> None:
-        version, trees = _trees()
-        limit, most, self._usage, self._peak, self._kills = FILES[version]
+        self._version, trees = _trees()
+        limit, most, self._usage, self._peak, self._kills = FILES[self._version]
         name = f"mlsys-{os.getpid()}-{next(_numbers)}"
         self._folders = {kind: tree / name for kind, tree in trees.items()}
         for folder in set(self._folders.values()):
@@ -54,10 +54,21 @@ class Group:
         """A group for one child under ``limits``; files in memory count, and one process more."""
         return cls((limits.memory + limits.disk) * MIB, limits.processes + 1)
 
-    def add(self, process: int) -> None:
-        """Count ``process``, and all that it starts from now on."""
+    def doors(self) -> list[int]:
+        """Open files: a process that writes ``0`` to each is counted, with all that it starts.
+
+        To move another process takes a lock that may wait 15 ms for the rest of the kernel; a
+        single thread of version 1 that moves itself needs none.
+        """
+        door = "tasks" if self._version == 1 else "cgroup.procs"
+        return [os.open(folder / door, os.O_WRONLY) for folder in set(self._folders.values())]
+
+    def take(self, process: int) -> None:
+        """See that ``process`` is counted, had it not got in by itself (as in kernels before 5.16,
+        which look at who writes, not at who opened the file)."""
         for folder in set(self._folders.values()):
-            (folder / "cgroup.procs").write_text(str(process))
+            if str(process) not in (folder / "cgroup.procs").read_text().split():
+                (folder / "cgroup.procs").write_text(str(process))
 
     def forget_peak(self) -> Callable[[], int]:
         """Begin to look for a new peak; call what is returned for the bytes above what is used now.

@@ -78,13 +78,17 @@ class ForkServer:
         message, descriptors, _, _ = socket.recv_fds(self._socket, MAX_MESSAGE, 1)
         return wire.decode(message), descriptors
 
-    def fork(self, folder: str, environment: dict[str, str]) -> Forked:
-        """A new process in ``folder``; raises `OSError` when the server is gone."""
+    def fork(self, folder: str, environment: dict[str, str], doors: Sequence[int] = ()) -> Forked:
+        """A new process in ``folder``; raises `OSError` when the server is gone.
+
+        doors: of a control group (`cgroup.Group.doors`), through which it goes at once.
+        """
         pairs = [os.pipe(), os.pipe(), os.pipe()]
         theirs = [pairs[0][0], pairs[1][1], pairs[2][1]]
         ours = [pairs[0][1], pairs[1][0], pairs[2][0]]
+        request = {"cwd": folder, "environment": environment}
         try:
-            number, (descriptor,) = self.ask({"cwd": folder, "environment": environment}, theirs)
+            number, (descriptor,) = self.ask(request, [*theirs, *doors])
             return Forked(self, number, descriptor, ours)
         except (OSError, ValueError, wire.WireError) as error:
             for pipe in ours:

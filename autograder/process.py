@@ -140,8 +140,6 @@ class Child:
         self.box, self.limits = box, limits
         self._process, self._ended, self._group, self._later = process, ended, group, later
         self._starved = self._frozen = self._closed = False
-        if group:
-            group.add(process.pid)
         self._deadline = math.inf
         self._text, self._seen, self._reading = bytearray(), 0, threading.Lock()
         self._flooded = False
@@ -152,7 +150,9 @@ class Child:
         self._threads = [_in_background(self._converse), _in_background(self._drain_text)]
 
     def start_clock(self) -> None:
-        """From now on, `Limits.total` seconds are left for all answers."""
+        """From now on, `Limits.total` seconds are left for all answers, and its group counts."""
+        if self._group:
+            self._group.take(self._process.pid)
         self._deadline = time.monotonic() + self.limits.total
 
     def post(self, frame: bytes) -> None:

@@ -127,8 +127,8 @@ class Sandbox:
         """A child with its walls up and slow imports done, the student's file not yet loaded."""
         user = tiers.private_user(self.tier)
         box, end = (confine.BOX, _nothing) if self._apart else self._box(user)
-        process = self._process("/" if self._apart else box, self.environment(box))
         group = Group.of(self.lab.limits) if self.tier == "T3" else None
+        process = self._process("/" if self._apart else box, self.environment(box), group)
         child = Child(process, box, self.lab.limits, end, group, self._later.submit)
         walls = self._prepared["walls"] and {**self._prepared["walls"], "user": user}
         child.post(wire.frame({**self._prepared, "walls": walls}))
@@ -143,12 +143,17 @@ class Sandbox:
             os.chown(folder.name, user, user)
         return folder.name, lambda: _remove(folder)
 
-    def _process(self, box: str, environment: dict[str, str]) -> Process:
-        if server := self._server:
-            with contextlib.suppress(OSError):
-                return server.fork(box, environment)
-            if server := self._renewed(server):
-                return server.fork(box, environment)
+    def _process(self, box: str, environment: dict[str, str], group: Group | None) -> Process:
+        doors = group.doors() if group else []
+        try:
+            if server := self._server:
+                with contextlib.suppress(OSError):
+                    return server.fork(box, environment, doors)
+                if server := self._renewed(server):
+                    return server.fork(box, environment, doors)
+        finally:
+            for door in doors:
+                os.close(door)
         return spawn(self.command(self.tier), box, environment)
 
     def _renewed(self, ended: forks.ForkServer) -> forks.ForkServer | None:
