@@ -23,7 +23,10 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # see wire
+if TYPE_CHECKING:
+    from typing import Any
 
 BOX = "/box"  # the child's folder in namespaces of its own
 HIDDEN = ("/proc", "/dev/pts")  # of the zygote's world

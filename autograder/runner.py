@@ -29,9 +29,12 @@ import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
-from typing import IO, Any
 
 from autograder import confine, wire
+
+TYPE_CHECKING = False  # see wire
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 STUDENT = "_student"  # the name under which the student's file is loaded
 PROBES = "probes"

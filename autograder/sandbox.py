@@ -70,17 +70,20 @@ class Sandbox:
         self._folder = _folder("lab-")
         os.chmod(self._folder.name, 0o711)  # a private user passes through to his box
         self.stage = Path(self._folder.name).resolve() / "stage"
-        self.probes = _lay_out(lab, self.stage)
+        _lay_out_ours(self.stage)
         self._paths = [_folder_of(name) for name in third_party(lab)]
         self._preload = [name for name in third_party(lab) if name in PRELOAD]
         self._later = ThreadPoolExecutor(1)  # for what nobody need wait for
+        laid_out = self._later.submit(_lay_out_lab, lab, self.stage)  # while Python starts
         self._renewing, self._closed = threading.Lock(), False
         self.shortcomings: dict[str, str] = {}
         try:
             self.tier, self._server = self._best([tier] if tier else list(tiers.TIERS))
         except SandboxError:
+            self._later.shutdown()
             self._folder.cleanup()
             raise
+        self.probes = laid_out.result()
         self._apart = self.tier in tiers.APART
         # The same for each child, but that in T1 each has a user of its own.
         self._prepared = self._preparation(self._walls(self.tier), lab.limits.for_runner())
@@ -206,26 +209,34 @@ def _nothing() -> None:
     pass
 
 
-def _lay_out(lab: Lab, stage: Path) -> set[str]:
-    """Copy what every child may see; returns the names of the lab's probes."""
+def _lay_out_ours(stage: Path) -> None:
+    """Copy what a child starts from."""
     (stage / "autograder").mkdir(parents=True)
     (stage / "autograder" / "__init__.py").touch()
     (stage / "__main__.py").write_text(MAIN)
-    ours = Path(__file__).parent
-    copies = {stage / "autograder" / name: ours / name for name in STAGED}
+    for name in STAGED:
+        _copy_compiled(Path(__file__).parent / name, stage / "autograder" / name)
+    _open_to_all(stage)
+
+
+def _lay_out_lab(lab: Lab, stage: Path) -> set[str]:
+    """Copy what else a child may see; returns the names of the lab's probes."""
     if "mlsys" in lab.imports:
-        modules = earlier_modules(lab).values()
-        copies |= {stage / path.relative_to(lab.root): path for path in modules}
+        for path in earlier_modules(lab).values():
+            _copy_compiled(path, stage / path.relative_to(lab.root))
     if (probes := lab.folder / "probes.py").exists():
-        copies[stage / "probes.py"] = probes
+        _copy_compiled(probes, stage / "probes.py")
     else:
         (stage / "probes.py").touch()
-    for target, origin in copies.items():
-        _copy_compiled(origin, target)
-    for path in (stage, *stage.rglob("*")):  # for a private user, whatever our umask
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    _open_to_all(stage)
     text = (stage / "probes.py").read_text(encoding="utf-8")
     return set(symtable.symtable(text, "probes.py", "exec").get_identifiers())
+
+
+def _open_to_all(stage: Path) -> None:
+    """For a private user to read, whatever our umask."""
+    for path in (stage, *stage.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _folder(prefix: str, parent: str | None = None) -> TemporaryDirectory[str]:

@@ -21,9 +21,11 @@ import math
 import struct
 import sys
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # true for who checks types; typing itself takes 4 ms to import
 if TYPE_CHECKING:
+    from typing import IO, Any
+
     import numpy as np
 
 MAX_BYTES = 64 * 2**20  # one frame
