@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import secrets
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 ROOT = Path("/sys/fs/cgroup")
-_numbers = itertools.count(1)
+NAME = "mlsys-"
+STALE = 60.0  # seconds until what a killed grader left behind is removed
+_OURS, _numbers = secrets.token_hex(4), itertools.count(1)  # process numbers come again
 FILES = {  # of each version: limits of memory and of processes; memory used, its peak, kills for it
     1: (
         "memory.limit_in_bytes",
@@ -41,7 +44,7 @@ class Group:
     def __init__(self, memory: int, processes: int) -> None:
         self._version, trees = _trees()
         limit, most, self._usage, self._peak, self._kills = FILES[self._version]
-        name = f"mlsys-{os.getpid()}-{next(_numbers)}"
+        name = f"{NAME}{os.getpid()}-{_OURS}-{next(_numbers)}"
         self._folders = {kind: tree / name for kind, tree in trees.items()}
         for folder in set(self._folders.values()):
             folder.mkdir()
@@ -112,6 +115,22 @@ def lacking() -> str | None:
 @lru_cache(maxsize=1)
 def _trees() -> tuple[int, dict[str, Path]]:
     """The version, and for "memory" and "pids" the folder in which a group can be made."""
+    version, trees = _found()
+    for tree in set(trees.values()):
+        _sweep(tree)
+    return version, trees
+
+
+def _sweep(tree: Path) -> None:
+    """Remove the groups of graders that were killed; one with a process in it stays anyway."""
+    for folder in tree.glob(f"{NAME}*-*-*"):
+        grader = folder.name.removeprefix(NAME).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > STALE and not Path("/proc", grader).exists():
+                folder.rmdir()
+
+
+def _found() -> tuple[int, dict[str, Path]]:
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     ours = {kinds: path.lstrip("/") for _, kinds, path in (line.split(":", 2) for line in lines)}
     if "memory" in ours and "pids" in ours:
@@ -128,7 +147,7 @@ def _give_children_controllers(top: Path) -> None:
     """Version 2 gives them to the children of a group without processes: ours moves down first."""
     if {"memory", "pids"} <= set((top / "cgroup.subtree_control").read_text().split()):
         return
-    ours = top / "mlsys-grader"
+    ours = top / f"{NAME}grader"
     ours.mkdir(exist_ok=True)
     for process in (top / "cgroup.procs").read_text().split():
         (ours / "cgroup.procs").write_text(process)
