@@ -45,12 +45,12 @@ class Group:
         self._version, trees = _trees()
         limit, most, self._usage, self._peak, self._kills = FILES[self._version]
         name = f"{NAME}{os.getpid()}-{_OURS}-{next(_numbers)}"
-        self._folders = {kind: tree / name for kind, tree in trees.items()}
-        for folder in set(self._folders.values()):
+        self._memory, counting = trees["memory"] / name, trees["pids"] / name
+        self._folders = {self._memory, counting}  # in version 2 they are one
+        for folder in self._folders:
             folder.mkdir()
-        self._memory = self._folders["memory"]
         (self._memory / limit).write_text(str(memory))
-        (self._folders["pids"] / most).write_text(str(processes))
+        (counting / most).write_text(str(processes))
 
     @classmethod
     def of(cls, limits: Limits) -> Group:
@@ -64,12 +64,12 @@ class Group:
         single thread of version 1 that moves itself needs none.
         """
         door = "tasks" if self._version == 1 else "cgroup.procs"
-        return [os.open(folder / door, os.O_WRONLY) for folder in set(self._folders.values())]
+        return [os.open(folder / door, os.O_WRONLY) for folder in self._folders]
 
     def take(self, process: int) -> None:
         """See that ``process`` is counted, had it not got in by itself (as in kernels before 5.16,
         which look at who writes, not at who opened the file)."""
-        for folder in set(self._folders.values()):
+        for folder in self._folders:
             if str(process) not in (folder / "cgroup.procs").read_text().split():
                 (folder / "cgroup.procs").write_text(str(process))
 
@@ -93,7 +93,7 @@ class Group:
 
     def remove(self) -> None:
         """Give the group back; its processes must have been killed."""
-        for folder in set(self._folders.values()):
+        for folder in self._folders:
             for _ in range(100):  # they take a moment to be gone
                 with contextlib.suppress(OSError):
                     folder.rmdir()

@@ -138,9 +138,7 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code; the server has it, because the child is the server's."""
-        watched = select.poll()
-        watched.register(self._descriptor, select.POLLIN)
-        if not watched.poll(None if timeout is None else timeout * 1000):
+        if not ready(self._descriptor, timeout):
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
         with contextlib.suppress(OSError, wire.WireError):
             return int(self._server.ask({"wait": self._number})[0])
@@ -152,11 +150,18 @@ class Forked:
             os.killpg(self.pid, signal.SIGKILL)
 
     def release(self) -> None:
-        """Give the pipes back, and the descriptor of the process."""
-        for pipe in (self.stdin, self.stdout, self.stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        """Give the descriptor of the process back."""
         os.close(self._descriptor)
+
+
+def ready(file: Any, seconds: float | None = None) -> bool:
+    """Whether there is something to read, or an end, within a time; without one, wait for it.
+
+    file: anything with a descriptor, or one; on Windows, which cannot wait for a pipe, no pipe.
+    """
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    return bool(waiting.poll(None if seconds is None else seconds * 1000))
 
 
 def _number_here(descriptor: int) -> int:

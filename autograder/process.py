@@ -89,7 +89,7 @@ class Process(Protocol):
         """End it and whatever else is in its process group."""
 
     def release(self) -> None:
-        """Close its pipes."""
+        """Give back what it has beside its pipes."""
 
 
 class _Spawned(subprocess.Popen[bytes]):
@@ -103,9 +103,7 @@ class _Spawned(subprocess.Popen[bytes]):
             self.terminate()  # on Windows this ends it at once
 
     def release(self) -> None:
-        for pipe in (self.stdin, self.stdout, self.stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
+        pass
 
 
 def spawn(command: Sequence[str], cwd: str, environment: dict[str, str]) -> Process:
@@ -240,8 +238,9 @@ class Child:
     def _drain_text(self) -> None:
         """Read what the child prints until it ends; kill it when it prints too much."""
         with contextlib.suppress(OSError, ValueError):
-            while _wait_for(self._process.stderr) and self._take_text() != b"":
-                pass
+            while self._take_text() != b"":
+                if _CAN_WAIT:
+                    forks.ready(self._process.stderr)
 
     def _take_text(self) -> bytes | None:
         """Keep what has been printed by now: b"" at its end, None when that is nothing.
@@ -249,7 +248,7 @@ class Child:
         Two threads may do so, and neither waits for text while the other waits for it.
         """
         with self._reading:
-            if not _wait_for(self._process.stderr, 0):
+            if _CAN_WAIT and not forks.ready(self._process.stderr, 0):
                 return None
             piece = os.read(self._process.stderr.fileno(), 2**16)
             self._seen += len(piece)
@@ -320,19 +319,13 @@ class Child:
         for thread in self._threads:
             thread.join(timeout=0.5)
         if not any(thread.is_alive() for thread in self._threads):
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                with contextlib.suppress(OSError):
+                    pipe.close()
             self._process.release()
 
 
 _CAN_WAIT = hasattr(select, "poll")  # for a pipe; on Windows one can only read it
-
-
-def _wait_for(pipe: Any, milliseconds: int | None = None) -> bool:
-    """Whether there is something to read, or the end, within a time."""
-    if not _CAN_WAIT:
-        return True
-    waiting = select.poll()
-    waiting.register(pipe, select.POLLIN)
-    return bool(waiting.poll(milliseconds))
 
 
 def _in_background(target: Any) -> threading.Thread:

@@ -78,7 +78,7 @@ class Sandbox:
         self._renewing, self._closed = threading.Lock(), False
         self.shortcomings: dict[str, str] = {}
         try:
-            self.tier, self._server = self._best([tier] if tier else list(tiers.TIERS))
+            self.tier, walls, self._server = self._best([tier] if tier else list(tiers.TIERS))
         except SandboxError:
             self._later.shutdown()
             self._folder.cleanup()
@@ -86,7 +86,7 @@ class Sandbox:
         self.probes = laid_out.result()
         self._apart = self.tier in tiers.APART
         # The same for each child, but that in T1 each has a user of its own.
-        self._prepared = self._preparation(self._walls(self.tier), lab.limits.for_runner())
+        self._prepared = self._preparation(walls, lab.limits.for_runner())
         probes = f"{self._stage_in(self.tier)}/probes.py"
         self._probing = wire.frame({"do": "load", "name": PROBES, "file": probes})
 
@@ -102,29 +102,27 @@ class Sandbox:
         self._later.shutdown()
         _remove(self._folder)
 
-    def _best(self, wanted: list[str]) -> tuple[str, forks.ForkServer | None]:
+    def _best(self, wanted: list[str]) -> tuple[str, dict[str, Any], forks.ForkServer | None]:
         for tier in wanted:
             why = tiers.lacking(tier)
             try:
                 if why is None:
-                    return tier, self._fork_server(tier)
+                    walls = tiers.walls(tier, str(self.stage), self._paths)
+                    return tier, walls, self._fork_server(tier, walls)
             except OSError as error:
                 why = str(error)
             self.shortcomings[tier] = why
         reasons = "; ".join(f"{tier}: {why}" for tier, why in self.shortcomings.items())
         raise SandboxError(f"no such isolation on this machine: {reasons}")
 
-    def _fork_server(self, tier: str) -> forks.ForkServer | None:
+    def _fork_server(self, tier: str, walls: dict[str, Any]) -> forks.ForkServer | None:
         """None where there is no forking: children are spawned then."""
         if not forks.AVAILABLE:
             return None
         outer = tiers.outer_world(self.stage, self._paths) if tier in tiers.APART else []
         command = [*outer, *self.command(tier)]
-        walls, nothing_yet = self._walls(tier), self._preparation({}, {})
+        nothing_yet = self._preparation({}, {})
         return forks.ForkServer(command, self.environment("/"), walls, nothing_yet)
-
-    def _walls(self, tier: str) -> dict[str, Any]:
-        return tiers.walls(tier, str(self.stage), self._paths)
 
     def start(self, files: dict[str, bytes]) -> Child:
         """A child with its walls up and slow imports done, the student's file not yet loaded."""
@@ -166,7 +164,7 @@ class Sandbox:
                 raise SandboxError("grading was ended")
             if self._server is ended:
                 ended.close()
-                self._server = self._fork_server(self.tier)
+                self._server = self._fork_server(self.tier, self._prepared["walls"])
             return self._server
 
     def load(self, child: Child) -> dict[str, Any]:

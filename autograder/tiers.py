@@ -101,16 +101,13 @@ def outer_world(stage: Path, readable: Iterable[str]) -> list[str]:
         mounts += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", path, path]
     folders = [path for path in _interpreter(readable) if not path.startswith("/usr/")]
     above = (str(up) for path in folders for up in reversed(Path(path).parents))
-    for path in dict.fromkeys(above):
+    for path in dict.fromkeys([*above, "/tmp", confine.BOX]):
         mounts += [] if path == "/" else ["--perms", "0755", "--dir", path]
     for path in folders:
         mounts += ["--ro-bind", path, path]
     mounts += [part for path in _closed(readable) for part in ("--tmpfs", path)]
     mounts += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     mounts += ["--ro-bind", str(stage), STAGE, "--proc", "/proc", "--dev", "/dev"]
-    mounts += [
-        part for path in ("/tmp", confine.BOX) for part in ("--perms", "0755", "--dir", path)
-    ]
     mounts += ["--remount-ro", "/dev", "--remount-ro", "/"]  # or children could leave notes there
     return ["bwrap", *apart, "--as-pid-1", "--new-session", *mounts, "--chdir", "/"]
 
