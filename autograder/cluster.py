@@ -113,4 +113,4 @@ def _opened(lab: Lab, terms: dict[str, str], key: bytes) -> Grader:
 def _lab(name: str, hidden: Path | None) -> Lab:
     if name not in (labs := find_labs()):
         raise LabError(f"a worker knows no lab {name!r}; start workers in the folder of the course")
-    return with_hidden(labs[name], hidden.parent) if hidden else labs[name]
+    return with_hidden(labs[name], hidden and hidden.parent)

@@ -88,8 +88,10 @@ def load_lab(path: Path | str) -> Lab:
         raise LabError(f"{folder / 'lab.toml'}: {error}") from None
 
 
-def with_hidden(lab: Lab, folder: Path) -> Lab:
+def with_hidden(lab: Lab, folder: Path | None) -> Lab:
     """``lab`` with the checks of ``folder``/LAB/checks.py too, which are never given out."""
+    if folder is None:
+        return lab
     hidden = folder.resolve() / lab.name
     if not (hidden / "checks.py").is_file():
         raise LabError(f"{hidden / 'checks.py'} does not exist: the hidden checks of {lab.name}")

@@ -21,6 +21,7 @@ from autograder.cli.request import (
     lab_named,
     labs_here,
     say,
+    warn,
 )
 from autograder.lab import LabError, find_root, with_hidden
 from autograder.printable import printable
@@ -72,17 +73,16 @@ def grade(
     """
     from autograder.batch import find_submissions, grade_all, handed_in
 
-    found, key = lab_named(lab), course_key(key_file)
-    found = with_hidden(found, hidden) if hidden else found
+    found, key = with_hidden(lab_named(lab), hidden), course_key(key_file)
     paths = find_submissions(submissions, found)
     moments = handed_in(paths, found, times)
     if key is None:
-        _warn("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
+        warn("No course key (--key-file or AUTOGRADER_KEY): these are practice marks.")
     with _progress(len(paths)) as done:
         terms = (key or b"practice", workers, done, moments, cluster)
         results = grade_all(found, paths, out, *terms, allow_unsafe=allow_unsafe)
     for line in _remarks(results):
-        _warn(line)
+        warn(line)
     say(f"wrote {out / 'gradebook.csv'} and {out / 'report' / 'index.html'}")
     raise typer.Exit(int(any(result.broken for result in results)))
 
@@ -111,7 +111,7 @@ def regrade(
     groups, doubts = regradable(out, labs, where)
     old = [one for group in groups.values() for one in group]
     for doubt in doubts:
-        _warn(doubt)
+        warn(doubt)
     say(f"{len(old)} attempts to grade again")
     for one in old:
         say(f"{one.result.lab}: {printable(one.source, characters=300)}")
@@ -139,13 +139,8 @@ def _progress(total: int) -> Iterator[Callable[[LabResult], None]]:
             row = bar.add_task("grading", total=total)
             yield lambda result: bar.advance(row)
     except KeyboardInterrupt:
-        _warn("interrupted; what was graded is kept, and the same command goes on from there")
+        warn("interrupted; what was graded is kept, and the same command goes on from there")
         raise typer.Exit(130) from None
-
-
-def _warn(line: str) -> None:
-    text = printable(line, characters=300)
-    console(stderr=True).print(text, markup=False, soft_wrap=True)
 
 
 @autograder_app.command()

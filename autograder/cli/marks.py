@@ -8,9 +8,18 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.request import Hidden, KeyFile, course_key, lab_named, say
+from autograder.cli.request import (
+    CourseFile,
+    Hidden,
+    KeyFile,
+    RosterFile,
+    course_key,
+    course_terms,
+    lab_named,
+    say,
+    warn,
+)
 from autograder.lab import LabError, with_hidden
-from autograder.printable import printable
 from autograder.show import console
 
 marks_app = typer.Typer(add_completion=False)
@@ -20,8 +29,8 @@ Format = StrEnum("Format", ["wide", "long", "canvas"])
 @marks_app.command()
 def gradebook(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="What autograder grade wrote.")],
-    course: Annotated[Path | None, typer.Option(help="course.toml: due dates, weights.")] = None,
-    roster: Annotated[Path | None, typer.Option(help="CSV: id, name, section, e-mail.")] = None,
+    course: CourseFile = None,
+    roster: RosterFile = None,
     format: Annotated[
         Format, typer.Option(help="A row for each student, each check, or as Canvas imports it.")
     ] = Format.wide,
@@ -30,20 +39,16 @@ def gradebook(
 
     Exit code 1 when something is in doubt, such as a submission of nobody on the roster.
     """
-    from autograder.course.roster import read_roster
-    from autograder.course.settings import read_course
     from autograder.course.tables import Book, write_table
     from autograder.store import STORE, Store
 
-    rules = read_course(course) if course else None
-    students = read_roster(roster) if roster else None
-    to, target = console(stderr=True), out / f"gradebook-{format.value}.csv"
-    with to.status("reading the grades"), Store(out / STORE) as store:
-        book = Book(store.graded(), rules, students)
+    terms, target = course_terms(course, roster), out / f"gradebook-{format.value}.csv"
+    with console(stderr=True).status("reading the grades"), Store(out / STORE) as store:
+        book = Book(store.graded(), *terms)
         rows = {"wide": book.wide(), "canvas": book.canvas(), "long": book.long(store.graded())}
         write_table(rows[format], target)
     for doubt in book.doubts:
-        to.print(printable(doubt, characters=300), markup=False, soft_wrap=True)
+        warn(doubt)
     say(f"wrote {target}")
     raise typer.Exit(int(bool(book.doubts)))
 
@@ -61,5 +66,5 @@ def gradescope_zip(
     found, key = lab_named(lab), course_key(key_file)
     if key is None:
         raise LabError("the zip needs the course key: --key-file or AUTOGRADER_KEY")
-    write_zip(with_hidden(found, hidden) if hidden else found, file, key)
+    write_zip(with_hidden(found, hidden), file, key)
     say(f"wrote {file}; it holds the course key: give it to nobody but Gradescope")

@@ -10,9 +10,17 @@ from urllib.parse import urlsplit
 import typer
 
 from autograder.atomic import write_atomically
-from autograder.cli.request import LabOption, lab_named, labs_here, say
+from autograder.cli.request import (
+    CourseFile,
+    LabOption,
+    RosterFile,
+    course_terms,
+    lab_named,
+    labs_here,
+    say,
+    warn,
+)
 from autograder.lab import LabError
-from autograder.printable import printable
 from autograder.show import console
 
 reports_app = typer.Typer(add_completion=False)
@@ -24,8 +32,8 @@ def report(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="What autograder grade wrote.")],
     book: Annotated[str, typer.Option(help="Web address of the book, to link its sections.")] = "",
     reveal: Annotated[Reveal, typer.Option(help="Of hidden checks, to students.")] = Reveal.title,
-    course: Annotated[Path | None, typer.Option(help="course.toml: due dates, weights.")] = None,
-    roster: Annotated[Path | None, typer.Option(help="CSV: id, name, section, e-mail.")] = None,
+    course: CourseFile = None,
+    roster: RosterFile = None,
     similar: Annotated[
         list[Path] | None, typer.Option(help="What autograder similar wrote, for each lab.")
     ] = None,
@@ -33,8 +41,6 @@ def report(
     """Write OUT/report anew: pages for the staff, and a page for each student to hand out."""
     from rich.progress import track
 
-    from autograder.course.roster import read_roster
-    from autograder.course.settings import read_course
     from autograder.course.tables import Book
     from autograder.report import Site
     from autograder.similar import load
@@ -42,11 +48,10 @@ def report(
 
     if urlsplit(book).scheme not in ("http", "https") and book:
         raise LabError(f"--book should be an address such as https://example.org, not {book!r}")
-    rules = read_course(course) if course else None
-    students = read_roster(roster) if roster else None
+    terms = course_terms(course, roster)
     pairs, to = dict(map(load, similar or ())), console(stderr=True)
     with Store(out / STORE) as store:
-        marks = Book(track(store.graded(), "reading", console=to), rules, students)
+        marks = Book(track(store.graded(), "reading", console=to), *terms)
         site = Site(labs_here(), marks, reveal.value, book, pairs)
         site.write(track(store.graded(), "writing", console=to), out / "report")
     say(f"wrote {out / 'report' / 'index.html'}; to hand out: {out / 'report' / 'students'}")
@@ -76,7 +81,7 @@ def similar(
         try:
             works.append(read_work(path, found))
         except LabError as why:
-            to.print(printable(str(why), characters=300), markup=False, soft_wrap=True)
+            warn(str(why), to)
     with to.status("comparing"):
         pairs = find_pairs(works, starter_source(found), least)
     page, data = out.with_suffix(".html"), out.with_suffix(".json")

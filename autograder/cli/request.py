@@ -5,21 +5,37 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.lab import Lab, LabError, find_labs, find_root
+from autograder.printable import printable
 from autograder.show import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.course.policy import Course
+    from autograder.course.roster import Roster
 
 LabOption = Annotated[str, typer.Option("--lab", help="The lab they answer.")]
 KeyFile = Annotated[Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")]
 Hidden = Annotated[Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")]
 
+CourseFile = Annotated[Path | None, typer.Option(help="course.toml: due dates, weights.")]
+RosterFile = Annotated[Path | None, typer.Option(help="CSV: id, name, section, e-mail.")]
+
 
 def say(line: str) -> None:
     """A line on stdout, never wrapped."""
     console().print(line, markup=False, soft_wrap=True)
+
+
+def warn(line: str, to: Console | None = None) -> None:
+    """A line on stderr, whatever a student wrote into it; ``to``: where a bar moves just now."""
+    text = printable(line, characters=300)
+    (to or console(stderr=True)).print(text, markup=False, soft_wrap=True)
 
 
 def lab_named(name: str) -> Lab:
@@ -50,3 +66,11 @@ def course_key(file: Path | None) -> bytes | None:
     if not text.strip():
         raise LabError("the course key is empty")
     return text.strip().encode()
+
+
+def course_terms(course: Path | None, roster: Path | None) -> tuple[Course | None, Roster | None]:
+    """What the two files of an instructor say, of those that are named."""
+    from autograder.course.roster import read_roster
+    from autograder.course.settings import read_course
+
+    return read_course(course) if course else None, read_roster(roster) if roster else None

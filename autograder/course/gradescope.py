@@ -61,8 +61,8 @@ def _requirements(lab: Lab) -> str:
 def grade_here(name: str, root: Path) -> LabResult:
     """Grade the submission below ``root``, Gradescope's folder, from its ``source``."""
     source = root / "source"
-    lab = load_lab(source / "labs" / name)
-    lab = with_hidden(lab, source / "hidden") if (source / "hidden").exists() else lab
+    hidden = source / "hidden"
+    lab = with_hidden(load_lab(source / "labs" / name), hidden if hidden.exists() else None)
     submission = read_submission(_handed_in(root / "submission", lab), lab)
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # the platform's word
         about = json.loads((root / "submission_metadata.json").read_text(encoding="utf-8"))
