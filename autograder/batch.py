@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from autograder.atomic import write_atomically
 from autograder.course.tables import Book, write_table
-from autograder.grade import PRACTICE, Grader
+from autograder.grade import PRACTICE, Grader, require_walls
 from autograder.lab import Lab, LabError, find_labs
 from autograder.report import Site
 from autograder.results import CheckResult, Graded, LabResult
@@ -48,12 +48,6 @@ def find_submissions(paths: Sequence[Path], lab: Lab) -> list[Path]:
     if not found:
         raise LabError(f"no submissions in {', '.join(map(str, paths))}")
     return found
-
-
-UNSAFE = (
-    "on this machine submissions run with your rights (tier T0), so no mark from here is official; "
-    "autograder doctor says what helps, --allow-unsafe grades all the same"
-)
 
 
 class Place(NamedTuple):
@@ -104,8 +98,7 @@ def grade_all(
     """
     with Store(out / STORE, create=True) as store:
         with open_place(lab, key, workers, cluster) as place:
-            if place.tier == "T0" and key != PRACTICE and not allow_unsafe:
-                raise LabError(UNSAFE)
+            require_walls(place.tier, key, allow_unsafe)
             batch = _Batch(lab, key, store, place, done, afresh)
             for path, moment in zip(paths, moments or handed_in(paths, lab), strict=True):
                 batch.add(path, moment)

@@ -17,6 +17,7 @@ from autograder.cli.request import (
     Hidden,
     KeyFile,
     LabOption,
+    Unsafe,
     course_key,
     lab_named,
     labs_here,
@@ -37,9 +38,6 @@ autograder_app.add_typer(reports_app)
 
 Workers = Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.")]
 Cluster = Annotated[str, typer.Option(help="A Dask cluster: tcp://HOST:PORT, or local:NUMBER.")]
-Unsafe = Annotated[
-    bool, typer.Option("--allow-unsafe", help="Official marks even at tier T0: see doctor.")
-]
 
 
 @autograder_app.command()

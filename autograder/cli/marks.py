@@ -13,6 +13,7 @@ from autograder.cli.request import (
     Hidden,
     KeyFile,
     RosterFile,
+    Unsafe,
     course_key,
     course_terms,
     lab_named,
@@ -59,6 +60,7 @@ def gradescope_zip(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write.")],
     key_file: KeyFile = None,
     hidden: Hidden = None,
+    allow_unsafe: Unsafe = False,
 ) -> None:
     """Write the zip to upload as the autograder of a programming assignment on Gradescope."""
     from autograder.course.gradescope import write_zip
@@ -66,5 +68,5 @@ def gradescope_zip(
     found, key = lab_named(lab), course_key(key_file)
     if key is None:
         raise LabError("the zip needs the course key: --key-file or AUTOGRADER_KEY")
-    write_zip(with_hidden(found, hidden), file, key)
+    write_zip(with_hidden(found, hidden), file, key, allow_unsafe)
     say(f"wrote {file}; it holds the course key: give it to nobody but Gradescope")

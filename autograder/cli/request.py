@@ -23,6 +23,9 @@ LabOption = Annotated[str, typer.Option("--lab", help="The lab they answer.")]
 KeyFile = Annotated[Path | None, typer.Option(help="The course key; or set AUTOGRADER_KEY.")]
 Hidden = Annotated[Path | None, typer.Option(help="Your own checks: a folder of LAB/checks.py.")]
 
+Unsafe = Annotated[
+    bool, typer.Option("--allow-unsafe", help="Official marks even at tier T0: see doctor.")
+]
 CourseFile = Annotated[Path | None, typer.Option(help="course.toml: due dates, weights.")]
 RosterFile = Annotated[Path | None, typer.Option(help="CSV: id, name, section, e-mail.")]
 

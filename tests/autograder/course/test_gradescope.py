@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 
-from autograder import cli
+from autograder import cli, tiers
 from autograder.atomic import write_atomically
 from autograder.course import gradescope
 from autograder.course.gradescope import write_zip
@@ -290,3 +290,20 @@ def test_a_zip_that_cannot_be_written_whole_is_not_there(lab, tmp_path, monkeypa
         write_zip(lab, target, KEY)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if "zip" in path.name] == ["sums.zip"]
+
+
+def test_without_walls_there_are_no_marks_unless_the_zip_allows_it(unpack, lab, monkeypatch):
+    monkeypatch.setattr(tiers, "TIERS", ("T0",))
+    root, answer = unpack(), {"sums.py": answer_source(lab).encode()}
+    with pytest.raises(SystemExit, match="tier T0"):
+        grade(root, answer)
+    assert read_results(root)["score"] == 0
+    (root / "source" / gradescope.ALLOWED).touch()
+    assert grade(root, answer)["score"] == 100
+
+
+def test_the_zip_allows_it_when_it_was_told_to(lab, tmp_path):
+    for allowed in (False, True):
+        write_zip(lab, tmp_path / "sums.zip", KEY, allowed)
+        with zipfile.ZipFile(tmp_path / "sums.zip") as archive:
+            assert (gradescope.ALLOWED in archive.namelist()) is allowed
