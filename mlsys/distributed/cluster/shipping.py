@@ -1,0 +1,96 @@
+"""How a program reaches a process of its own, and how what it returned or raised comes back.
+
+Ordinary pickle sends a function as the name of its module and its own; cloudpickle sends what was
+defined in a notebook cell, in a script or inside another function as code. To load such bytes is
+to run whatever they say. So they pass only between a program and the ranks it has started itself,
+and never come from a student's rank.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import traceback
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from mlsys.distributed.cluster.communicator import ClusterError, Program
+from mlsys.distributed.cluster.run import ProgramFailed
+
+
+def pack(program: Program, arguments: tuple[Any, ...]) -> bytes:
+    """A program and its arguments, and where Python looks for modules here."""
+    work = _dump((program, arguments), "the program or an argument")
+    return pickle.dumps((sys.path, work))
+
+
+def unpack(data: bytes) -> tuple[Program, tuple[Any, ...]]:
+    """What `pack` was given, with modules looked for in the same folders."""
+    path, work = pickle.loads(data)
+    sys.path += [folder for folder in path if folder not in sys.path]
+    program, arguments = pickle.loads(work)
+    return program, arguments
+
+
+def pack_value(value: Any) -> bytes:
+    """What a rank returned; raises TypeError when it cannot be pickled."""
+    return _dump(value, "what the rank returned")
+
+
+def pack_error(error: BaseException) -> bytes:
+    """What a rank raised, with its traceback as text. An error that cannot travel goes as text."""
+    text = traceback_of(error)
+    try:
+        data = _cloudpickle().dumps((error, text))
+        pickle.loads(data)
+    except Exception:
+        data = pickle.dumps((ClusterError(f"{type(error).__name__}: {error}"), text))
+    return bytes(data)
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback from the rank's program on: who called it is no matter of the reader's."""
+    within = error.__traceback__ and error.__traceback__.tb_next
+    return "".join(traceback.format_exception(type(error), error, within)).rstrip()
+
+
+def program_failed(errors: Mapping[int, BaseException], texts: Mapping[int, str]) -> ProgramFailed:
+    """One error for all ranks that raised, told by the traceback of the first.
+
+    >>> print(program_failed({2: ValueError("no")}, {2: "ValueError: no"}))
+    rank 2 raised ValueError: no
+    <BLANKLINE>
+    ValueError: no
+    """
+    first, *others = sorted(errors)
+    message = f"rank {first} raised {type(errors[first]).__name__}: {errors[first]}"
+    if others:
+        message += f" (and so did {named(others)})"
+    return ProgramFailed(f"{message}\n\n{texts[first]}", dict(errors))
+
+
+def named(ranks: list[int]) -> str:
+    """Ranks in words.
+
+    >>> named([3]), named([0, 2])
+    ('rank 3', 'ranks 0, 2')
+    """
+    return ("rank " if len(ranks) == 1 else "ranks ") + ", ".join(map(str, ranks))
+
+
+def _dump(value: Any, what: str) -> bytes:
+    try:
+        return bytes(_cloudpickle().dumps(value, protocol=5))
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise TypeError(f"{what} cannot travel between processes: {error}") from error
+
+
+def _cloudpickle() -> ModuleType:
+    try:
+        import cloudpickle
+    except ImportError:
+        raise ModuleNotFoundError(
+            "programs reach their processes by cloudpickle: pip install 'mlsys[cluster]'"
+        ) from None
+    return cloudpickle
