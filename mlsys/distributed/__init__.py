@@ -1,0 +1,8 @@
+"""How do many machines train one model?
+
+Modules, in reading order:
+
+- ``cluster``: ranks, messages and clocks; simulated, on processes and on MPI.
+- ``allreduce``: collective operations, what each costs, and which is best when.
+- ``data_parallel``: one model on many ranks, its gradients averaged while they are computed.
+"""
