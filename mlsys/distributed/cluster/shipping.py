@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -70,7 +70,7 @@ def program_failed(errors: Mapping[int, BaseException], texts: Mapping[int, str]
     return ProgramFailed(f"{message}\n\n{texts[first]}", dict(errors))
 
 
-def named(ranks: list[int]) -> str:
+def named(ranks: Sequence[int]) -> str:
     """Ranks in words.
 
     >>> named([3]), named([0, 2])
@@ -93,4 +93,5 @@ def _cloudpickle() -> ModuleType:
         raise ModuleNotFoundError(
             "programs reach their processes by cloudpickle: pip install 'mlsys[cluster]'"
         ) from None
-    return cloudpickle
+    module: ModuleType = cloudpickle
+    return module
