@@ -1,0 +1,14 @@
+"""Data parallelism: the same model on every rank, each with its own examples, one average gradient.
+
+Read in this order:
+
+- ``buckets``: small gradients travel together.
+- ``ready``: when a gradient is complete, while the walk goes on.
+- ``progress``: collective operations that go on while the program does something else.
+- ``negotiation``: which gradients are ready on all ranks.
+- ``reducer``: gradients in, averages out.
+- ``broadcast``: all ranks begin with rank 0's state.
+- ``optimizer``: a distributed optimiser around one of ours.
+- ``torch_optimizer``: and around one of PyTorch's.
+- ``trainer``: a run of the training chapter on many ranks.
+"""
