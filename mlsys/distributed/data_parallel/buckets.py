@@ -39,7 +39,7 @@ class Spec(NamedTuple):
 
 @dataclass(frozen=True)
 class Bucket:
-    """Gradients that are exchanged together: ``views[k]``, of tensor ``tensors[k]``, in ``flat``."""
+    """Gradients that travel together: ``views[k]``, of tensor ``tensors[k]``, are parts of ``flat``."""
 
     tensors: list[int]
     flat: Array

@@ -9,7 +9,7 @@
 
 If each rank's loss is the mean over as many examples as every other's, the average of their
 gradients is the gradient of the mean over all: the ranks together take the step of one machine with
-the whole batch, up to rounding. Where shares differ, the ranks' losses must be weighted (`Trainer`).
+the whole batch, up to rounding. Where shares differ, losses must be weighted (``trainer``).
 Source: Sergeev & Del Balso, "Horovod: fast and easy distributed deep learning in TensorFlow", 2018.
 """
 

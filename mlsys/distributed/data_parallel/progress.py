@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from mlsys.distributed.allreduce.ring import chunks, flat
 from mlsys.distributed.cluster.communicator import Array, Communicator, Request
 
 Transfer: TypeAlias = Generator[Sequence[Request], list[Any], None]
@@ -28,23 +29,23 @@ Transfer: TypeAlias = Generator[Sequence[Request], list[Any], None]
 def ring_transfer(
     comm: Communicator, array: Array, tag: int = 0, op: np.ufunc = np.add
 ) -> Transfer:
-    """The ring allreduce, one round between two yields: the same messages as `ring_allreduce`.
+    """`ring_allreduce`, stopped after each round: the same messages, the same bits.
 
     array: contiguous, of the same shape and dtype on all ranks; holds the sum at the end, and must
     be left alone until then.
     """
-    rank, ranks = comm.rank, comm.size
+    data, rank, ranks = flat(array), comm.rank, comm.size
+    parts = [data[part] for part in chunks(data.size, ranks)]
+    arrived = np.empty(-(-data.size // ranks), data.dtype)
     left, right = (rank - 1) % ranks, (rank + 1) % ranks
-    pieces = np.array_split(array.reshape(-1), ranks)
-    spare = np.empty_like(pieces[0])
-    for step in range(ranks - 1):  # after it, this rank has the whole sum of piece rank + 1
-        mine, sum_so_far = pieces[(rank - step) % ranks], pieces[(rank - step - 1) % ranks]
-        came = spare[: sum_so_far.size]
-        yield comm.Irecv(came, left, tag), comm.Isend(mine, right, tag)
-        op(sum_so_far, came, out=sum_so_far)
+    for step in range(1, ranks):
+        mine = parts[(rank - step - 1) % ranks]
+        theirs = arrived[: mine.size]
+        yield comm.Irecv(theirs, left, tag), comm.Isend(parts[(rank - step) % ranks], right, tag)
+        op(mine, theirs, out=mine)
     for step in range(ranks - 1):
-        mine, theirs = pieces[(rank + 1 - step) % ranks], pieces[(rank - step) % ranks]
-        yield comm.Irecv(theirs, left, tag), comm.Isend(mine, right, tag)
+        theirs = parts[(rank - step - 1) % ranks]
+        yield comm.Irecv(theirs, left, tag), comm.Isend(parts[(rank - step) % ranks], right, tag)
 
 
 def agreement(comm: Communicator, bits: Array, tag: int = 0) -> Transfer:
