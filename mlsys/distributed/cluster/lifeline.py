@@ -1,10 +1,10 @@
 """No orphans: a process that ends when the one that started it is gone, however that happened.
 
-A parent that is killed with signal 9 cannot clean up, so the kernel must: on Linux a process may ask
-for a signal at the death of its parent (prctl(2), PR_SET_PDEATHSIG). The signal counts from the
+A parent that is killed with signal 9 cannot clean up, so the kernel must: on Linux a process may
+ask for a signal at the death of its parent (prctl(2), PR_SET_PDEATHSIG). The signal counts from the
 *thread* that started the process, so start it from one that lives as long. Run as a program,
-``python lifeline.py PARENT COMMAND...`` becomes COMMAND, which then gets SIGTERM when PARENT dies.
-On other systems nothing is asked; there the time limit of whoever waits has to do.
+``python lifeline.py PARENT COMMAND...`` becomes COMMAND, which gets SIGTERM when PARENT dies.
+On other systems nothing is asked, and the time limit of whoever waits has to do.
 """
 
 from __future__ import annotations

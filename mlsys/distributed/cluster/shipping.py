@@ -91,7 +91,7 @@ def _cloudpickle() -> ModuleType:
         import cloudpickle
     except ImportError:
         raise ModuleNotFoundError(
-            "programs reach their processes by cloudpickle: pip install 'mlsys[cluster]'"
+            "programs reach their processes by cloudpickle: pip install 'mlsys[distributed]'"
         ) from None
     module: ModuleType = cloudpickle
     return module

@@ -1,0 +1,78 @@
+"""A run as a table: what each rank returned and sent, and how long it worked and waited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from mlsys.distributed.cluster.run import Run, Traffic
+
+ROWS, WIDTH = 16, 40  # ranks shown one by one, and characters of a value
+COLUMNS = ("messages out", "bytes out", "messages in", "bytes in", "worked", "waited")
+
+
+def table(run: Run) -> Table:
+    """One line a rank, the first `ROWS` of them, and one of sums for all."""
+    shown = Table(title=_title(run), title_justify="left", title_style="")
+    shown.add_column("rank", justify="right")
+    for column in COLUMNS if run.traffic else ():
+        shown.add_column(column, justify="right")
+    shown.add_column("returned", overflow="fold")
+    for rank, value in enumerate(run.values[:ROWS]):
+        shown.add_row(str(rank), *_counts(run.traffic, rank), _value(run, rank, value))
+    if run.traffic and len(run.values) > 1:
+        left = len(run.values) - ROWS
+        shown.add_section()
+        shown.add_row("all", *_sums(run.traffic), f"({left} more ranks)" if left > 0 else "")
+    return shown
+
+
+def seconds(value: float) -> str:
+    """A time that a reader takes in.
+
+    >>> seconds(0.0000123), seconds(0.25), seconds(83.0)
+    ('12.3 µs', '250 ms', '83 s')
+    """
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if value * factor >= 1:
+            return f"{value * factor:.4g} {unit}"
+    return "0" if value == 0 else f"{value * 1e9:.4g} ns"
+
+
+def _title(run: Run) -> str:
+    parts = [f"{len(run.values)} ranks", seconds(run.seconds)]
+    if run.traffic:
+        parts.append(f"{run.traffic.rounds} rounds")
+    if run.dead:
+        parts.append(f"dead: {', '.join(map(str, run.dead))}")
+    return " · ".join(parts)
+
+
+def _counts(traffic: Traffic | None, rank: int) -> list[str]:
+    if traffic is None:
+        return []
+    return _row(*(int(count[rank]) for count in _counters(traffic)),
+                traffic.compute[rank], traffic.waited[rank])  # fmt: skip
+
+
+def _sums(traffic: Traffic) -> list[str]:
+    return _row(*(int(count.sum()) for count in _counters(traffic)),
+                traffic.compute.sum(), traffic.waited.sum())  # fmt: skip
+
+
+def _counters(traffic: Traffic) -> tuple[Any, ...]:
+    return (
+        traffic.sent_messages, traffic.sent_bytes,
+        traffic.received_messages, traffic.received_bytes,
+    )  # fmt: skip
+
+
+def _row(*cells: float) -> list[str]:
+    *counts, worked, waited = cells
+    return [f"{count:,}" for count in counts] + [seconds(worked), seconds(waited)]
+
+
+def _value(run: Run, rank: int, value: Any) -> str:
+    text = "(dead)" if rank in run.dead else " ".join(repr(value).split())
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
