@@ -6,44 +6,83 @@ those of the world, payloads are opaque bytes that no cluster ever decodes, and 
 ``kind`` (a dtype such as "<f4", or "object") is for the receiving rank alone.
 
 Every transfer is a request with a number that its rank chose. One `Step` starts any number of
-requests and then waits for some of them, which makes Send, Recv, Isend, Irecv, Sendrecv and Wait
+requests and then waits for some, which makes Send, Recv, Isend, Irecv, Sendrecv and Wait
 one and the same call, and each of them one crossing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from mlsys.distributed.cluster.communicator import ANY_SOURCE, ANY_TAG
+from mlsys.distributed.cluster.faults import UNHARMED, Fate
 
 OBJECT = "object"  # the kind of a pickled message
 
 
-class Outgoing(NamedTuple):
-    """A message to send."""
+class Outgoing:
+    """A message to send. What is not given on creation, the cluster notes on it."""
 
-    request: int
-    context: str  # the communicator: its messages meet no other's
-    dest: int
-    tag: int
-    kind: str
-    payload: bytes
+    source = -1  # the rank it comes from
+    depth = 1  # messages in the chain that led to it, itself included
+    done: float | None = None  # when the request is, as soon as that is known
+    arrival = 0.0  # the first moment at which it, or its announcement, is there
+    waits = False  # for its receiver to ask for it
+    held = False  # in its receiver's buffer
+    fate: Fate = UNHARMED
+    message = None  # nothing is received by sending
+
+    def __init__(
+        self, request: int, context: str, dest: int, tag: int, kind: str, payload: bytes
+    ) -> None:
+        self.request, self.context = request, context  # the communicator: no other sees it
+        self.dest, self.tag, self.kind, self.payload = dest, tag, kind, payload
+        self.nbytes = len(payload)
+
+    @property
+    def peer(self) -> int:
+        """The rank without which it is never done."""
+        return self.dest
+
+    @property
+    def purpose(self) -> str:
+        """What it waits for, in words."""
+        return f"for rank {self.dest} to receive its message (tag {self.tag})"
 
 
-class Incoming(NamedTuple):
+class Incoming:
     """A message to receive: the first, in the order of sending, that fits."""
 
-    request: int
-    context: str
-    source: int  # or ANY_SOURCE
-    tag: int  # or ANY_TAG
+    done: float | None = None  # when the request is, as soon as that is known
+    message: Outgoing | None = None  # that it has got
+
+    def __init__(self, request: int, context: str, source: int, tag: int) -> None:
+        self.request, self.context = request, context
+        self.source, self.tag = source, tag  # or ANY_SOURCE, ANY_TAG
+
+    @property
+    def peer(self) -> int:
+        """The rank without which it is never done."""
+        return self.source
+
+    @property
+    def purpose(self) -> str:
+        """What it waits for, in words."""
+        source = "any rank" if self.source == ANY_SOURCE else f"rank {self.source}"
+        tag = "any tag" if self.tag == ANY_TAG else f"tag {self.tag}"
+        return f"for a message from {source} ({tag})"
 
 
 class Step(NamedTuple):
-    """Start transfers, then wait. Replied with one `Delivery` or None for each of ``waits``."""
+    """Start transfers, then wait for requests: for all that it starts, sends first, if None.
+
+    Replied with one `Delivery` or None for each of those it waited for.
+    """
 
     sends: tuple[Outgoing, ...] = ()
     receives: tuple[Incoming, ...] = ()
-    waits: tuple[int, ...] = ()
+    waits: tuple[int, ...] | None = None
 
 
 class Test(NamedTuple):
@@ -53,7 +92,7 @@ class Test(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Is there such a message? Replied with a `Delivery` without payload, or None."""
+    """Is there such a message? Replied with a `Delivery`, or None; nothing is received."""
 
     context: str
     source: int
@@ -83,8 +122,18 @@ class Shrink(NamedTuple):
 Call = Step | Test | Probe | Compute | Revoke | Shrink
 
 
-class Delivery(NamedTuple):
-    """A message that has arrived."""
+class Delivery(Protocol):
+    """A message that has arrived: what its receiver may read of it."""
+
+    source: int
+    tag: int
+    kind: str
+    nbytes: int
+    payload: bytes
+
+
+class Arrived(NamedTuple):
+    """A `Delivery` on its own, for clusters to which the rank's objects do not cross."""
 
     source: int
     tag: int
@@ -101,11 +150,7 @@ class Failure(NamedTuple):
     revoked: bool = False
 
 
-class Reply(NamedTuple):
-    """The answer to a call: what the cluster's clock reads, and the call's value."""
-
-    clock: float
-    value: Any
+Reply = tuple[float, Any]  # what the cluster's clock reads, and the call's value
 
 
 @dataclass(frozen=True)

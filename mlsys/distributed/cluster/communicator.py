@@ -199,8 +199,8 @@ class Communicator(Protocol):
 Program = Callable[..., Any]  # program(comm, *arguments), run by every rank
 
 
-def as_bytes(buf: Array) -> NDArray[np.uint8]:
-    """The bytes of an array, shared with it, shape (nbytes,).
+def as_bytes(buf: Array) -> memoryview:
+    """The bytes of an array, shared with it.
 
     Raises TypeError for what is no NumPy array, ValueError for an array with gaps.
     """
@@ -213,4 +213,7 @@ def as_bytes(buf: Array) -> NDArray[np.uint8]:
             f"expected a contiguous array, got one of shape {buf.shape} and strides {buf.strides}; "
             f"send np.ascontiguousarray(array), receive into a contiguous one and copy"
         )
-    return buf.reshape(-1).view(np.uint8)
+    try:
+        return memoryview(buf).cast("B")
+    except (TypeError, ValueError):  # it is empty, or of a type that memoryview does not know
+        return memoryview(buf.reshape(-1).view(np.uint8))

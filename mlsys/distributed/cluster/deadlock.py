@@ -19,7 +19,7 @@ class Waiting:
 
     rank: int
     what: str
-    peers: tuple[int, ...]
+    peers: Sequence[int]
     line: str = ""
 
 
@@ -36,10 +36,8 @@ def explain(waiting: Sequence[Waiting], ended: Mapping[int, str]) -> str:
     ]
     if circle := circle_of(waiting):
         rows.append("a circle: rank " + ", which waits for rank ".join(map(str, circle)))
-    return (
-        "deadlock: every rank that is left waits, and no message is on its way\n  "
-        + "\n  ".join(rows)
-    )
+    rows.insert(0, "deadlock: every rank that is left waits, and no message is on its way")
+    return "\n  ".join(rows)
 
 
 def circle_of(waiting: Sequence[Waiting]) -> list[int]:

@@ -136,7 +136,7 @@ class Endpoint:
     def Send(self, buf: Array, dest: int, tag: int = 0) -> None:
         """Send an array. Returns when ``buf`` may be written to again."""
         send = self._outgoing(buf, dest, tag)
-        self._line.ask(Step((send,), (), (send.request,)))
+        self._line.ask(Step((send,)))
 
     def Recv(
         self,
@@ -148,20 +148,20 @@ class Endpoint:
         """Receive an array into ``buf``."""
         place = as_bytes(buf)
         receive = self._incoming(source, tag)
-        delivery = self._line.ask(Step((), (receive,), (receive.request,)))[0]
+        delivery = self._line.ask(Step((), (receive,)))[0]
         self._put(delivery, buf, place, status)
 
     def Isend(self, buf: Array, dest: int, tag: int = 0) -> EndpointRequest:
         """Start to send an array, and return at once."""
-        send = self._outgoing(buf, dest, tag)
-        self._line.ask(Step((send,)))
+        send = self._outgoing(buf, dest, tag, self._line.number())
+        self._line.ask(Step((send,), (), ()))
         return EndpointRequest(self._line, send.request, None)
 
     def Irecv(self, buf: Array, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> EndpointRequest:
         """Say where an array is to go, and return at once."""
         place = as_bytes(buf)
-        receive = self._incoming(source, tag)
-        self._line.ask(Step((), (receive,)))
+        receive = self._incoming(source, tag, self._line.number())
+        self._line.ask(Step((), (receive,), ()))
         return EndpointRequest(
             self._line, receive.request, lambda came, status: self._put(came, buf, place, status)
         )
@@ -181,7 +181,7 @@ class Endpoint:
             raise TypeError("Sendrecv: expected an array to receive into, as recvbuf")
         place = as_bytes(recvbuf)
         send, receive = self._outgoing(sendbuf, dest, sendtag), self._incoming(source, recvtag)
-        step = Step((send,), (receive,), (send.request, receive.request))
+        step = Step((send,), (receive,))
         self._put(self._line.ask(step)[1], recvbuf, place, status)
 
     # Objects: the same, pickled.
@@ -189,7 +189,7 @@ class Endpoint:
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object."""
         send = self._pickled(obj, dest, tag)
-        self._line.ask(Step((send,), (), (send.request,)))
+        self._line.ask(Step((send,)))
 
     def recv(
         self,
@@ -199,20 +199,21 @@ class Endpoint:
         status: Status | None = None,
     ) -> Any:
         """Receive an object (``buf`` is mpi4py's, and not used)."""
-        return self.irecv(None, source, tag).wait(status)
+        receive = self._incoming(source, tag)
+        return self._load(self._line.ask(Step((), (receive,)))[0], status)
 
     def isend(self, obj: Any, dest: int, tag: int = 0) -> EndpointRequest:
         """Start to send an object."""
-        send = self._pickled(obj, dest, tag)
-        self._line.ask(Step((send,)))
+        send = self._pickled(obj, dest, tag, self._line.number())
+        self._line.ask(Step((send,), (), ()))
         return EndpointRequest(self._line, send.request, None)
 
     def irecv(
         self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG
     ) -> EndpointRequest:
         """Start to receive an object; ``wait`` returns it."""
-        receive = self._incoming(source, tag)
-        self._line.ask(Step((), (receive,)))
+        receive = self._incoming(source, tag, self._line.number())
+        self._line.ask(Step((), (receive,), ()))
         return EndpointRequest(self._line, receive.request, self._load)
 
     def sendrecv(
@@ -227,7 +228,7 @@ class Endpoint:
     ) -> Any:
         """Send one object and return another, both at the same time."""
         send, receive = self._pickled(sendobj, dest, sendtag), self._incoming(source, recvtag)
-        step = Step((send,), (receive,), (send.request, receive.request))
+        step = Step((send,), (receive,))
         return self._load(self._line.ask(step)[1], status)
 
     # What waits, and who is there.
@@ -253,9 +254,9 @@ class Endpoint:
         distance, nothing = 1, b""
         while distance < self.size:
             dest, source = (self.rank + distance) % self.size, (self.rank - distance) % self.size
-            send = self._message(dest, BARRIER, OBJECT, nothing)
+            send = self._message(0, dest, BARRIER, OBJECT, nothing)
             receive = self._incoming(source, BARRIER)
-            self._line.ask(Step((send,), (receive,), (send.request, receive.request)))
+            self._line.ask(Step((send,), (receive,)))
             distance *= 2
 
     def Split(self, color: int = 0, key: int = 0) -> Endpoint:
@@ -279,7 +280,7 @@ class Endpoint:
 
     def compute(self, seconds: float) -> None:
         """This much work is done here: the virtual clock goes on. No backend sleeps."""
-        self._line.ask(Compute(seconds))
+        self._line.ask(Compute(float(seconds)))
 
     def now(self) -> float:
         """Seconds on the cluster's clock, as it stood when this rank last called."""
@@ -295,32 +296,38 @@ class Endpoint:
             self.send(told, rank, SPLIT)
         return told
 
-    def _outgoing(self, buf: Array, dest: int, tag: int) -> Outgoing:
-        return self._message(dest, tag, buf.dtype.str, as_bytes(buf).tobytes())
+    def _outgoing(self, buf: Array, dest: int, tag: int, request: int = 0) -> Outgoing:
+        if not (isinstance(buf, np.ndarray) and buf.flags.c_contiguous):
+            as_bytes(buf)  # which says what is wrong
+        return self._message(request, dest, tag, buf.dtype.str, buf.tobytes())
 
-    def _pickled(self, obj: Any, dest: int, tag: int) -> Outgoing:
-        return self._message(dest, tag, OBJECT, pickle.dumps(obj, protocol=5))
+    def _pickled(self, obj: Any, dest: int, tag: int, request: int = 0) -> Outgoing:
+        return self._message(request, dest, tag, OBJECT, pickle.dumps(obj, protocol=5))
 
-    def _message(self, dest: int, tag: int, kind: str, payload: bytes) -> Outgoing:
+    def _message(self, request: int, dest: int, tag: int, kind: str, payload: bytes) -> Outgoing:
         if not 0 <= dest < self.size:
             raise ValueError(f"dest: expected a rank from 0 to {self.size - 1}, got {dest}")
-        return Outgoing(self._line.number(), self._context, self._group[dest], tag, kind, payload)
+        return Outgoing(request, self._context, self._group[dest], int(tag), kind, payload)
 
-    def _incoming(self, source: int, tag: int) -> Incoming:
-        if source == ANY_SOURCE:
-            return Incoming(self._line.number(), self._context, ANY_SOURCE, tag)
-        if not 0 <= source < self.size:
+    def _incoming(self, source: int, tag: int, request: int = 0) -> Incoming:
+        if 0 <= source < self.size:
+            return Incoming(request, self._context, self._group[source], int(tag))
+        if source != ANY_SOURCE:
             raise ValueError(
                 f"source: expected a rank from 0 to {self.size - 1}, or ANY_SOURCE, got {source}"
             )
-        return Incoming(self._line.number(), self._context, self._group[source], tag)
+        return Incoming(request, self._context, ANY_SOURCE, int(tag))
 
-    def _put(self, delivery: Delivery, buf: Array, place: Array, status: Status | None) -> None:
+    def _put(
+        self, delivery: Delivery, buf: Array, place: memoryview, status: Status | None
+    ) -> None:
         """Copy what has arrived into the array that waits for it."""
-        if delivery.kind != buf.dtype.str or delivery.nbytes > place.size:
+        nbytes = delivery.nbytes
+        if delivery.kind != buf.dtype.str or nbytes > place.nbytes:
             raise Truncated(self._misfit(delivery, buf))
-        place[: delivery.nbytes] = memoryview(delivery.payload)
-        self._note(delivery, status)
+        place[:nbytes] = delivery.payload
+        if status is not None:
+            self._note(delivery, status)
 
     def _misfit(self, delivery: Delivery, buf: Array | None) -> str:
         wanted = "an object" if buf is None else f"at most {buf.size} × {buf.dtype}"
@@ -347,7 +354,7 @@ class Endpoint:
 
     def _probe(self, source: int, tag: int, block: bool, status: Status | None) -> bool:
         world = ANY_SOURCE if source == ANY_SOURCE else self._group[source]
-        delivery = self._line.ask(Probe(self._context, world, tag, block))
+        delivery = self._line.ask(Probe(self._context, world, int(tag), block))
         if delivery is not None:
             self._note(delivery, status)
         return delivery is not None

@@ -1,21 +1,23 @@
-"""The cluster on a virtual clock: takes the calls of ranks, and says who goes on, when and with what.
+"""The cluster on a virtual clock: it takes the calls of ranks and says who goes on, and when.
 
 The engine runs no rank's code and looks into no message. Whoever hosts the ranks, greenlets here or
 a sandbox behind a pipe, repeats two steps:
 
     rank, reply = engine.turn()         the rank that may go on, the one with the smallest clock
-    engine.take(rank, its next call)    until it has returned
+    engine.take(rank, its next call)    until all have returned
 
 Of all ranks that can go on, that with the smallest clock always does, so whatever a rank does is
 done after everything that could still influence it, and the same program gives the same run: a
 conservative simulation of discrete events (Chandy and Misra, 1979), on one queue. Cost: one event
-for each call that takes time, two for a receive that takes messages from anyone.
+for each call that takes time, and one more for a message that anyone may have sent.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,6 @@ import numpy as np
 from mlsys.distributed.cluster.calls import (
     Call,
     Compute,
-    Delivery,
     Failure,
     Incoming,
     Outgoing,
@@ -39,12 +40,11 @@ from mlsys.distributed.cluster.calls import (
 from mlsys.distributed.cluster.communicator import ANY_SOURCE, Deadlock
 from mlsys.distributed.cluster.deadlock import Waiting, explain
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.mailbox import Mailbox, Message, Transfer
+from mlsys.distributed.cluster.mailbox import Mailbox
 from mlsys.distributed.cluster.network import Network
 from mlsys.distributed.cluster.run import Traffic
 from mlsys.distributed.cluster.topology import Topology
 from mlsys.foundations.measurement.trace import Trace
-from mlsys.foundations.simulation.events import Simulator
 
 POLL = 1e-7  # seconds for a question that is answered "not yet", so that whoever polls gets older
 MOST_POLLS = 1_000_000
@@ -56,13 +56,16 @@ class Rank:
     def __init__(self, number: int) -> None:
         self.number = number
         self.box = Mailbox()
-        self.requests: dict[int, Transfer] = {}  # started, and not yet waited for to the end
+        self.requests: dict[int, Incoming | Outgoing] = {}  # not yet waited for to the end
         self.call: Call | None = None  # that it is blocked in
+        self.waits: list[Incoming | Outgoing] = []  # for these, if it is a Step
         self.since = 0.0  # when it called
         self.alive, self.returned = True, False
+        self.told: set[int] = set()  # the dead it has been told of
         self.depth = 0  # messages in the longest chain that led here
         self.held = 0  # bytes of messages in its buffer
-        self.told: set[int] = set()  # the dead it has been told of
+        self.sent_bytes = self.sent_messages = self.received_bytes = self.received_messages = 0
+        self.compute = self.waited = 0.0
 
 
 class Engine:
@@ -85,12 +88,14 @@ class Engine:
         trace: bool = False,
         where: Callable[[int], str] = lambda rank: "",
     ) -> None:
-        self.clock = Simulator()
+        self.now = 0.0  # seconds
+        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []  # a heap
+        self._ticket = itertools.count()
         self.network = Network(topology)
         self.ranks = [Rank(number) for number in range(topology.ranks)]
-        self.traffic = Traffic.none(topology.ranks)
         self.trace = Trace() if trace else None
         self.faults, self._rng = faults, np.random.default_rng(faults.seed)
+        self._unreliable = faults.of_messages
         self._eager, self._buffer, self._detection = eager, buffer, detection
         self._where = where
         self._noticed: set[int] = set()  # the dead of whom the others know
@@ -98,9 +103,9 @@ class Engine:
         self._polls = 0  # questions in a row that were answered "not yet"
         self._turn: tuple[int, Reply | None] | None = None
         for rank in self.ranks:
-            self.clock.at(0.0, self._reply, rank, None)
+            self._at(0.0, self._reply, rank, None)
         for number, seconds in faults.crash.items():
-            self.clock.at(seconds, self.crash, number)
+            self._at(seconds, self.crash, number)
 
     # The host's side.
 
@@ -109,19 +114,20 @@ class Engine:
 
         A rank that dies gets no reply: the host ends it. Raises `Deadlock`.
         """
-        while self._turn is None:
-            if not self.clock.step():
-                if stuck := self._stuck():
-                    raise Deadlock(stuck)
-                return None
+        events = self._events
+        while self._turn is None and events:
+            self.now, _, happen, arguments = heapq.heappop(events)
+            happen(*arguments)
+        if self._turn is None and (stuck := self._stuck()):
+            raise Deadlock(stuck)
         turn, self._turn = self._turn, None
         return turn
 
-    def take(self, rank: int, call: Call | Returned | Raised) -> None:
+    def take(self, number: int, call: Call | Returned | Raised) -> None:
         """The next call of the rank whose turn it is, or how it ended."""
-        state = self.ranks[rank]
-        state.since = self.clock.now
-        _TAKEN[type(call)](self, state, call)
+        rank = self.ranks[number]
+        rank.since = self.now
+        _TAKEN[type(call)](self, rank, call)
 
     def crash(self, number: int) -> None:
         """The rank is dead from now on. What it has sent still arrives."""
@@ -130,43 +136,59 @@ class Engine:
             self._turn = (number, None)
             self._bury(rank)
 
-    def left_over(self) -> list[Message]:
+    def left_over(self) -> list[Outgoing]:
         """What was sent to a rank that lived and was never received."""
         return [message for rank in self.ranks if rank.alive for message in rank.box.left()]
+
+    def traffic(self) -> Traffic:
+        """What the ranks have sent and done so far."""
+        return Traffic.of(self.ranks, self.network.traffic())
+
+    def _at(self, time: float, happen: Callable[..., None], *arguments: Any) -> None:
+        """An event, as in `mlsys.foundations.simulation`, but for taking it back: half the cost."""
+        heapq.heappush(self._events, (time, next(self._ticket), happen, arguments))
 
     # Calls.
 
     def _step(self, rank: Rank, call: Step) -> None:
-        if self._revoked and not self._revoked.isdisjoint(_contexts(call)):
+        sends, receives, waits = call
+        self._polls = 0
+        if self._revoked and any(part.context in self._revoked for part in (*sends, *receives)):
             self._reply(rank, _revoked_for(rank))
             return
-        for receive in call.receives:
+        for receive in receives:
             self._receive(rank, receive)
-        for send in call.sends:
+        for send in sends:
             self._send(rank, send)
-        self._polls = 0
-        if call.waits:
+        if waits is None:
+            rank.waits = [*sends, *receives]
+        else:
+            for started in (*sends, *receives):
+                rank.requests[started.request] = started
+            rank.waits = [rank.requests.pop(number) for number in waits]
+        if rank.waits:
             rank.call = call
             self._retry(rank)
         else:
             self._reply(rank, ())
 
     def _test(self, rank: Rank, call: Test) -> None:
-        transfer = rank.requests[call.request]
-        if transfer.done is not None and transfer.done <= self.clock.now:
-            self._reply(rank, (True, self._collect(rank, call.request)))
-        elif transfer.done is None and (failure := self._hopeless(rank, transfer)):
-            self._give_up(rank, (call.request,), failure)
+        request = rank.requests[call.request]
+        if request.done is not None and request.done <= self.now:
+            self._reply(rank, (True, self._collect(rank, [rank.requests.pop(call.request)])[0]))
+        elif request.done is None and (failure := self._hopeless(rank, request)):
+            self._give_up(rank, [rank.requests.pop(call.request)], failure)
         else:
             self._poll(rank, (False, None))
 
     def _probe(self, rank: Rank, call: Probe) -> None:
-        message = rank.box.first(call.context, call.source, call.tag, self.clock.now)
+        message = rank.box.first(call, self.now)
         if message is not None:
-            self._reply(rank, message.delivery()._replace(payload=b""))
+            self._reply(rank, message)
+        elif failure := self._hopeless(rank, Incoming(0, *call[:3])):
+            self._reply(rank, failure)
         elif call.block:
             rank.call = call
-            self._retry(rank)
             self._settle(rank)
         else:
             self._poll(rank, None)
@@ -180,20 +202,19 @@ class Engine:
                 f"was; the last was rank {rank.number}, at {self._where(rank.number)}: "
                 f"compute, or wait, between two questions"
             )
-        self.clock.after(POLL, self._reply, rank, answer)
+        self._at(self.now + POLL, self._reply, rank, answer)
 
     def _compute(self, rank: Rank, call: Compute) -> None:
-        seconds = call.seconds
+        now, seconds = self.now, call.seconds
         if not 0 <= seconds < math.inf:
             raise ValueError(f"compute: expected finite seconds >= 0, got {seconds}")
-        self._polls = 0
         if self.faults.of_work:
             seconds = self.faults.work(rank.number, seconds, self._rng)
-        self.traffic.compute[rank.number] += seconds
-        now = self.clock.now
+        self._polls = 0
+        rank.compute += seconds
         if self.trace:
             self.trace.add("compute", f"rank {rank.number}", now, now + seconds)
-        self.clock.after(seconds, self._reply, rank, None)
+        self._at(now + seconds, self._reply, rank, None)
 
     def _revoke(self, rank: Rank, call: Revoke) -> None:
         self._revoked.add(call.context)
@@ -207,164 +228,154 @@ class Engine:
     def _agree(self, call: Shrink) -> None:
         """Answer a Shrink that every living rank has called."""
         living = [self.ranks[number] for number in call.group if self.ranks[number].alive]
-        if all(type(rank.call) is Shrink and rank.call.context == call.context for rank in living):
+        if all(rank.call == call for rank in living):
             group = tuple(rank.number for rank in living)
             for rank in living:
-                self._resume(rank, self.clock.now, self._reply, group)
+                rank.told |= set(call.group) - set(group)
+                self._resume(rank, self.now, self._reply, group)
 
     def _returned(self, rank: Rank, call: Returned) -> None:
         rank.returned = True
-        self.traffic.rounds = max(self.traffic.rounds, rank.depth)
 
     def _raised(self, rank: Rank, call: Raised) -> None:
         self._bury(rank)
 
-    # Transfers.
+    # Messages.
 
-    def _send(self, rank: Rank, send: Outgoing) -> None:
-        request, context, dest, tag, kind, payload = send
-        now, there = self.clock.now, self.ranks[dest]
-        transfer = Transfer(request, context, dest, tag, is_send=True)
-        rank.requests[request] = transfer
-        message = Message(rank.number, dest, tag, kind, payload, rank.depth + 1)
-        self.traffic.sent_bytes[rank.number] += message.nbytes
-        self.traffic.sent_messages[rank.number] += 1
+    def _send(self, rank: Rank, message: Outgoing) -> None:
+        dest = message.dest
+        message.source, message.depth = rank.number, rank.depth + 1
+        rank.sent_bytes += message.nbytes
+        rank.sent_messages += 1
         if dest in self._noticed:
             return  # whoever waits for it is told
-        if self.faults.of_messages:
+        if self._unreliable:
             message.fate = self.faults.fate(self._rng)
+        there = self.ranks[dest]
         if message.nbytes <= self._eager and there.held + message.nbytes <= self._buffer:
-            transfer.done = self._carry(message)
+            self._carry(message)
         else:
-            message.sender = transfer
-            message.arrival = now + self.network.latency(rank.number, dest)
-        if there.alive and not message.fate.dropped:
-            self._arrive(there, context, message)
-
-    def _arrive(self, rank: Rank, context: str, message: Message) -> None:
-        """Give a message to the receive that waits for it, or keep it."""
-        receive = rank.box.put(context, message)
-        if receive is not None:
-            self._match(rank, receive, message)
+            message.waits = True
+            message.arrival = self.now + self.network.path(rank.number, dest).alpha
+        if message.fate.dropped or not there.alive:
             return
-        if message.sender is None:
+        receive = there.box.put(message)
+        if receive is not None:
+            self._match(there, receive, message)
+        else:
+            self._keep(there, message)
+
+    def _keep(self, rank: Rank, message: Outgoing) -> None:
+        """No receive has asked for exactly this message yet."""
+        if not message.waits:
             message.held = True
             rank.held += message.nbytes
         if rank.box.open or type(rank.call) is Probe:
-            self.clock.at(message.arrival, self._settle, rank)
+            self._at(message.arrival, self._settle, rank)
 
     def _receive(self, rank: Rank, receive: Incoming) -> None:
-        transfer = Transfer(*receive)
-        rank.requests[receive.request] = transfer
-        message = rank.box.receive(transfer)
+        message = rank.box.receive(receive)
         if message is not None:
-            self._match(rank, transfer, message)
+            self._match(rank, receive, message)
         elif rank.box.open:
             self._settle(rank)
 
     def _settle(self, rank: Rank) -> None:
-        """Something has arrived at a rank that takes messages from anyone."""
-        for transfer, message in rank.box.settle(self.clock.now):
-            self._match(rank, transfer, message)
-        if type(probe := rank.call) is Probe:
-            found = rank.box.first(probe.context, probe.source, probe.tag, self.clock.now)
-            if found is not None:
-                answer = found.delivery()._replace(payload=b"")
-                self._resume(rank, self.clock.now, self._reply, answer)
+        """See what has arrived at a rank that takes messages from anyone."""
+        for receive, message in rank.box.settle(self.now):
+            self._match(rank, receive, message)
+        if type(rank.call) is Probe and (found := rank.box.first(rank.call, self.now)):
+            self._resume(rank, self.now, self._reply, found)
         if rank.box.open or type(rank.call) is Probe:
-            self._look_again(rank)
+            coming = [m.arrival for m in rank.box.left() if m.arrival > self.now]
+            if coming:
+                self._at(min(coming), self._settle, rank)
 
-    def _look_again(self, rank: Rank) -> None:
-        """Settle when the next of what is on its way to a rank arrives."""
-        now = self.clock.now
-        coming = [message.arrival for message in rank.box.left() if message.arrival > now]
-        if coming:
-            self.clock.at(min(coming), self._settle, rank)
-
-    def _match(self, rank: Rank, receive: Transfer, message: Message) -> None:
+    def _match(self, rank: Rank, receive: Incoming, message: Outgoing) -> None:
         """A message and its receive have found each other: when will both be done?"""
-        if message.sender is not None:
-            message.sender.done = self._carry(message)
+        if message.waits:
+            self._carry(message)
             self._retry(self.ranks[message.source])
         elif message.held:
             rank.held -= message.nbytes
         receive.message = message
-        receive.done = max(self.clock.now, message.arrival)
-        self.traffic.received_bytes[rank.number] += message.nbytes
-        self.traffic.received_messages[rank.number] += 1
-        self._retry(rank)
+        now, arrival = self.now, message.arrival
+        receive.done = arrival if arrival > now else now
+        rank.received_bytes += message.nbytes
+        rank.received_messages += 1
+        if rank.call is not None:
+            self._retry(rank)
 
-    def _carry(self, message: Message) -> float:
-        """Put a message on the network; returns when it has left."""
-        source, dest, now, fate = message.source, message.dest, self.clock.now, message.fate
-        start, left, message.arrival = self.network.transmit(
+    def _carry(self, message: Outgoing) -> None:
+        """Put a message on the network."""
+        source, dest, now, fate = message.source, message.dest, self.now, message.fate
+        start, message.done, message.arrival = self.network.transmit(
             source, dest, message.nbytes, now, fate.delay, not fate.overtakes
         )
         if self.trace:
             about = {"nbytes": message.nbytes, "tag": message.tag, "source": source, "dest": dest}
             self.trace.add(f"to {dest}", f"rank {source} sends", start, message.arrival, **about)
-        return left
 
     # Waiting, and going on.
 
     def _retry(self, rank: Rank) -> None:
         """Let a blocked rank go on as soon as it is known when all that it waits for is done."""
-        call, at = rank.call, self.clock.now
-        if type(call) is Probe:
-            if failure := self._hopeless(rank, Transfer(0, *call[:3])):
-                self._resume(rank, at, self._reply, failure)
+        call, at = rank.call, self.now
+        if type(call) is Probe and (failure := self._hopeless(rank, Incoming(0, *call[:3]))):
+            self._resume(rank, at, self._reply, failure)
         if type(call) is not Step:
             return
         ready = True
-        for number in call.waits:
-            transfer = rank.requests[number]
-            if transfer.done is None:
+        trouble = self._noticed or self._revoked
+        for request in rank.waits:
+            done = request.done
+            if done is None:
                 ready = False
-                if failure := self._hopeless(rank, transfer):
-                    self._resume(rank, at, self._give_up, call.waits, failure)
+                if trouble and (failure := self._hopeless(rank, request)):
+                    self._resume(rank, at, self._give_up, rank.waits, failure)
                     return
-            elif transfer.done > at:
-                at = transfer.done
+            elif done > at:
+                at = done
         if ready:
-            self._resume(rank, at, self._finish, call.waits)
+            self._resume(rank, at, self._finish, rank.waits)
 
     def _resume(self, rank: Rank, at: float, how: Callable[..., None], *arguments: Any) -> None:
         """The rank is blocked no more: it goes on at that time."""
         rank.call = None
-        self.clock.at(at, how, rank, *arguments)
+        self._at(at, how, rank, *arguments)
 
-    def _finish(self, rank: Rank, waits: tuple[int, ...]) -> None:
-        now = self.clock.now
-        self.traffic.waited[rank.number] += now - rank.since
+    def _finish(self, rank: Rank, waits: list[Incoming | Outgoing]) -> None:
+        now = self.now
+        rank.waited += now - rank.since
         if self.trace and now > rank.since:
             self.trace.add("wait", f"rank {rank.number} waits", rank.since, now)
-        self._reply(rank, [self._collect(rank, number) for number in waits])
+        if rank.alive:
+            self._turn = (rank.number, (now, self._collect(rank, waits)))
 
-    def _collect(self, rank: Rank, number: int) -> Delivery | None:
-        """End a request that is done; what it has received."""
-        message = rank.requests.pop(number).message
-        if message is None:
-            return None
-        if message.depth > rank.depth:
-            rank.depth = message.depth
-        return message.delivery()
+    def _collect(self, rank: Rank, done: list[Incoming | Outgoing]) -> list[Outgoing | None]:
+        """What requests that are done have received."""
+        messages = [request.message for request in done]
+        for message in messages:
+            if message is not None and message.depth > rank.depth:
+                rank.depth = message.depth
+        return messages
 
-    def _give_up(self, rank: Rank, requests: tuple[int, ...], failure: Failure) -> None:
+    def _give_up(self, rank: Rank, requests: list[Incoming | Outgoing], failure: Failure) -> None:
         """End requests of which one can never be done."""
-        for number in requests:
-            rank.box.forget(rank.requests.pop(number))
+        for request in requests:
+            if isinstance(request, Incoming):
+                rank.box.forget(request)
         self._reply(rank, failure)
 
     def _reply(self, rank: Rank, value: Any) -> None:
         if rank.alive:
-            self._turn = (rank.number, Reply(self.clock.now, value))
+            self._turn = (rank.number, (self.now, value))
 
     # The dead.
 
     def _bury(self, rank: Rank) -> None:
         rank.alive, rank.call = False, None
-        self.traffic.rounds = max(self.traffic.rounds, rank.depth)
-        self.clock.after(self._detection, self._notice, rank.number)
+        self._at(self.now + self._detection, self._notice, rank.number)
 
     def _notice(self, number: int) -> None:
         self._noticed.add(number)
@@ -376,21 +387,21 @@ class Engine:
             if type(rank.call) is Shrink:
                 self._agree(rank.call)
 
-    def _hopeless(self, rank: Rank, transfer: Transfer) -> Failure | None:
+    def _hopeless(self, rank: Rank, request: Incoming | Outgoing) -> Failure | None:
         """Why a request that is not done never will be."""
-        if transfer.context in self._revoked:
+        if not (self._noticed or self._revoked):
+            return None
+        if request.context in self._revoked:
             return _revoked_for(rank)
-        dead = {transfer.peer} & self._noticed
-        if transfer.peer == ANY_SOURCE:
+        dead = {request.peer} & self._noticed
+        if request.peer == ANY_SOURCE:
             dead = self._noticed - rank.told  # each death ends one receive from anyone
-            rank.told |= dead
         if not dead:
             return None
+        rank.told |= dead
         names = ", ".join(map(str, sorted(dead)))
-        return Failure(
-            f"rank {rank.number} waited {transfer.purpose}: rank {names} is dead",
-            tuple(sorted(dead)),
-        )
+        text = f"rank {rank.number} waited {request.purpose}: rank {names} is dead"
+        return Failure(text, tuple(sorted(dead)))
 
     def _stuck(self) -> str:
         """The explanation of a deadlock, or nothing."""
@@ -400,23 +411,17 @@ class Engine:
         return explain(waiting, ended) if waiting else ""
 
     def _waiting(self, rank: Rank) -> Waiting:
-        call, peers, purposes = rank.call, list[int](), list[str]()
+        call, line = rank.call, self._where(rank.number)
         if type(call) is Shrink:
-            purposes.append("in Shrink for the rest of the living")
-            peers += [n for n in call.group if self.ranks[n].alive and self.ranks[n].call != call]
-        waits = [rank.requests[number] for number in call.waits] if type(call) is Step else []
+            missing = [n for n in call.group if self.ranks[n].alive and self.ranks[n].call != call]
+            return Waiting(rank.number, "for the rest of the living to Shrink", missing, line)
+        requests: Sequence[Incoming | Outgoing] = ()
         if type(call) is Probe:
-            waits = [Transfer(0, *call[:3])]
-        for transfer in waits:
-            if transfer.done is None:
-                purposes.append(transfer.purpose)
-                peers += [transfer.peer] if transfer.peer != ANY_SOURCE else []
-        purpose = " and ".join(purposes)
-        return Waiting(rank.number, purpose, tuple(peers), self._where(rank.number))
-
-
-def _contexts(call: Step) -> set[str]:
-    return {part.context for part in (*call.sends, *call.receives)}
+            requests = [Incoming(0, *call[:3])]
+        elif type(call) is Step:
+            requests = [request for request in rank.waits if request.done is None]
+        peers = [request.peer for request in requests if request.peer != ANY_SOURCE]
+        return Waiting(rank.number, " and ".join(r.purpose for r in requests), peers, line)
 
 
 def _revoked_for(rank: Rank) -> Failure:

@@ -1,8 +1,9 @@
-"""Links at work: when a message that leaves now arrives, and what each link has carried.
+"""Links at work: when a message that is sent now arrives, and what each link has carried.
 
-A link serves messages in the order in which they were sent: the next one starts when the last has
-left. That is exact on the first link of a route; further on, a message that was sent earlier and
-comes over a longer way keeps its place, which a real switch would give to whoever is there first.
+A message holds all links of its route from its beginning to its end, as a telephone call does; it
+starts as soon as all of them are free, and whoever is sent first goes first. So a port sends one
+message at a time, the model in which collective operations are analysed (Chan and others, 2007).
+Real switches let the parts of messages take turns, and a long cable can hold many of them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,23 @@ from mlsys.distributed.cluster.topology import Topology
 class Link:
     """One direction of a cable. ``free``: when all that was sent so far has left it."""
 
-    __slots__ = ("alpha", "beta", "busy", "free", "messages", "name", "nbytes")
+    __slots__ = ("alpha", "beta", "free", "name")
 
     def __init__(self, name: str, alpha: float, beta: float) -> None:
         self.name, self.alpha, self.beta = name, alpha, beta
-        self.free = self.busy = 0.0
+        self.free = 0.0
+
+
+class Path:
+    """The links from one rank to another, and what has been sent over them."""
+
+    __slots__ = ("alpha", "arrival", "beta", "links", "messages", "nbytes")
+
+    def __init__(self, links: list[Link]) -> None:
+        self.links = links
+        self.alpha = sum(link.alpha for link in links)
+        self.beta = max((link.beta for link in links), default=0.0)
+        self.arrival = 0.0  # of the last message
         self.nbytes = self.messages = 0
 
 
@@ -28,8 +41,7 @@ class Network:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._links = {name: Link(name, *cost) for name, cost in topology.links.items()}
-        self._routes: dict[tuple[int, int], list[Link]] = {}
-        self._last: dict[tuple[int, int], float] = {}  # arrival of the last message of each pair
+        self._paths: dict[tuple[int, int], Path] = {}
 
     def transmit(
         self,
@@ -40,44 +52,38 @@ class Network:
         delay: float = 0.0,
         ordered: bool = True,
     ) -> tuple[float, float, float]:
-        """When a message starts, has left its sender's port, and has arrived.
+        """When a message starts, has left the links, and has arrived.
 
         delay: seconds that are added to its way; not ordered: it may overtake earlier ones.
         """
-        pair = (source, dest)
-        head = tail = now  # of its first byte, and of its last
-        start = left = -1.0
-        for link in self._routes[pair] if pair in self._routes else self._route(pair):
-            if link.free > head:
-                head = link.free
-            seconds = nbytes * link.beta
-            link.free = end = head + seconds
-            link.busy += seconds
-            link.nbytes += nbytes
-            link.messages += 1
-            if left < 0:
-                start, left = head, end
-            head += link.alpha
-            tail = max(tail, end) + link.alpha
-        tail += delay
+        path = self._paths.get((source, dest)) or self.path(source, dest)
+        path.nbytes += nbytes
+        path.messages += 1
+        start = now
+        for link in path.links:
+            if link.free > start:
+                start = link.free
+        left = start + path.alpha + nbytes * path.beta
+        for link in path.links:
+            link.free = left
+        arrival = left + delay
         if ordered:
-            tail = max(tail, self._last.get(pair, 0.0))
-            self._last[pair] = tail
-        return (start, left, tail) if left >= 0 else (now, now, tail)
+            if path.arrival > arrival:
+                arrival = path.arrival
+            path.arrival = arrival
+        return start, left, arrival
 
-    def latency(self, source: int, dest: int) -> float:
-        """Seconds for an empty message that meets nobody."""
-        return sum(link.alpha for link in self._route((source, dest)))
+    def path(self, source: int, dest: int) -> Path:
+        """The way from one rank to another."""
+        names = [] if source == dest else self._topology.route(source, dest)
+        path = Path([self._links[name] for name in names])
+        return self._paths.setdefault((source, dest), path)
 
     def traffic(self) -> list[LinkTraffic]:
         """What each link has carried, those that carried nothing left out."""
-        return [
-            LinkTraffic(link.name, link.nbytes, link.messages, link.busy)
-            for link in self._links.values()
-            if link.messages
-        ]
-
-    def _route(self, pair: tuple[int, int]) -> list[Link]:
-        names = [] if pair[0] == pair[1] else self._topology.route(*pair)
-        self._routes[pair] = route = [self._links[name] for name in names]
-        return route
+        carried = {name: LinkTraffic(name) for name in self._links}
+        for path in self._paths.values():
+            busy = path.messages * path.alpha + path.nbytes * path.beta
+            for link in path.links:
+                carried[link.name].add(path.nbytes, path.messages, busy)
+        return [each for each in carried.values() if each.messages]

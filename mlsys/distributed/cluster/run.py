@@ -1,9 +1,10 @@
-"""What is known of a program after it ran on a cluster: values, time, traffic, and what went wrong."""
+"""What is known of a program after it ran on a cluster: values, time, traffic, errors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,24 @@ class LinkTraffic:
     messages: int = 0
     busy: float = 0.0  # seconds
 
+    def add(self, nbytes: int, messages: int, busy: float) -> None:
+        """So much more."""
+        self.nbytes += nbytes
+        self.messages += messages
+        self.busy += busy
+
+
+class Tally(Protocol):
+    """What a cluster has counted for one rank."""
+
+    sent_bytes: int
+    sent_messages: int
+    received_bytes: int
+    received_messages: int
+    compute: float
+    waited: float
+    depth: int
+
 
 @dataclass
 class Traffic:
@@ -43,14 +62,22 @@ class Traffic:
     received_messages: Counts
     compute: Seconds  # seconds of work
     waited: Seconds  # seconds in which a call had to wait
-    rounds: int = 0  # messages in the longest chain, each of which could not leave before the last
-    links: list[LinkTraffic] = field(default_factory=list)
+    rounds: int  # messages in the longest chain, each of which could not leave before the last
+    links: list[LinkTraffic]
 
     @classmethod
-    def none(cls, ranks: int) -> Traffic:
-        """Nothing yet."""
-        counts = [np.zeros(ranks, np.int64) for _ in range(4)]
-        return cls(*counts, np.zeros(ranks), np.zeros(ranks))
+    def of(cls, ranks: Sequence[Tally], links: list[LinkTraffic]) -> Traffic:
+        """The tallies of all ranks, as arrays."""
+        return cls(
+            sent_bytes=np.array([rank.sent_bytes for rank in ranks]),
+            sent_messages=np.array([rank.sent_messages for rank in ranks]),
+            received_bytes=np.array([rank.received_bytes for rank in ranks]),
+            received_messages=np.array([rank.received_messages for rank in ranks]),
+            compute=np.array([rank.compute for rank in ranks]),
+            waited=np.array([rank.waited for rank in ranks]),
+            rounds=max(rank.depth for rank in ranks),
+            links=links,
+        )
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,19 @@ class Greenlets:
             ) from None
         hub, world = getcurrent(), tuple(range(ranks))
 
-        def main(rank: int) -> Returned | Raised:
+        def main(rank: int, reply: Reply) -> Returned | Raised:
             comm = Endpoint(Line(hub.switch), rank, world)
             try:
                 return Returned(program(comm, *arguments))
             except Exception as error:
                 return Raised(error, traceback.format_exc())
 
-        self._started = [False] * ranks
-        self._ranks = [greenlet(main) for _ in world]
+        self._ranks = [greenlet(partial(main, rank)) for rank in world]
+        self._enter = [rank.switch for rank in self._ranks]
 
     def resume(self, rank: int, reply: Reply) -> Call | Returned | Raised:
         """Let a rank run until it calls again, or ends."""
-        if self._started[rank]:
-            return self._ranks[rank].switch(reply)  # type: ignore[no-any-return]
-        self._started[rank] = True
-        return self._ranks[rank].switch(rank)  # type: ignore[no-any-return]
+        return self._enter[rank](reply)  # type: ignore[no-any-return]
 
     def kill(self, rank: int) -> None:
         """End a rank where it stands."""
@@ -134,8 +132,7 @@ def drive(engine: Engine, host: Greenlets) -> Run:
         raise failed(raised)
     refuse_leftovers(engine)
     dead = tuple(rank.number for rank in engine.ranks if not rank.alive)
-    engine.traffic.links = engine.network.traffic()
-    return Run(values, engine.clock.now, engine.traffic, engine.trace, dead)
+    return Run(values, engine.now, engine.traffic(), engine.trace, dead)
 
 
 def failed(raised: dict[int, Raised]) -> ProgramFailed:
@@ -154,8 +151,8 @@ def refuse_leftovers(engine: Engine) -> None:
     left = engine.left_over()
     if left and not engine.faults.of_messages and all(rank.alive for rank in engine.ranks):
         rows = [
-            f"rank {message.source} sent rank {message.dest} {message.nbytes} bytes (tag {message.tag})"
-            for message in left[:4]
+            f"rank {each.source} sent rank {each.dest} {each.nbytes} bytes (tag {each.tag})"
+            for each in left[:4]
         ]
         raise ClusterError(
             f"the program ended, and {len(left)} message(s) were never received: {'; '.join(rows)}"

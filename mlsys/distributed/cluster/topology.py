@@ -2,9 +2,9 @@
 
 A link has a latency α (seconds) and an inverse bandwidth β (seconds per byte), and carries one
 message at a time in each direction (the two directions are two links). A message of n bytes that
-meets nobody takes Σα + max β · n: every link passes its beginning on while its end is still to come
-(cut-through). With one α and β for all pairs that is Hockney's model (1994); what it
-leaves out, contention, begins where two routes share a link.
+meets nobody takes α + β n, α being the sum over the links of its route and β that of the slowest.
+With the same α and β for all pairs that is Hockney's model (1994); what it leaves out,
+contention, begins where two routes share a link.
 """
 
 from __future__ import annotations
