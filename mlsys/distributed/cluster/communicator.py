@@ -214,6 +214,6 @@ def as_bytes(buf: Array) -> memoryview:
             f"send np.ascontiguousarray(array), receive into a contiguous one and copy"
         )
     try:
-        return memoryview(buf).cast("B")
+        return buf.data.cast("B")
     except (TypeError, ValueError):  # it is empty, or of a type that memoryview does not know
-        return memoryview(buf.reshape(-1).view(np.uint8))
+        return buf.reshape(-1).view(np.uint8).data

@@ -153,7 +153,7 @@ class Engine:
     def _step(self, rank: Rank, call: Step) -> None:
         sends, receives, waits = call
         self._polls = 0
-        if self._revoked and any(part.context in self._revoked for part in (*sends, *receives)):
+        if self._revoked and any(part.context in self._revoked for part in [*sends, *receives]):
             self._reply(rank, _revoked_for(rank))
             return
         for receive in receives:
@@ -163,7 +163,7 @@ class Engine:
         if waits is None:
             rank.waits = [*sends, *receives]
         else:
-            for started in (*sends, *receives):
+            for started in [*sends, *receives]:
                 rank.requests[started.request] = started
             rank.waits = [rank.requests.pop(number) for number in waits]
         if rank.waits:

@@ -31,8 +31,8 @@ class Mailbox:
             key = (wanted.context, wanted.source, wanted.tag)
             if queue := self.messages.get(key):
                 return self._pop(key, queue)
-            if queue := self.exact.get(key):
-                queue.append(wanted)
+            if waiting := self.exact.get(key):
+                waiting.append(wanted)
             else:
                 self.exact[key] = deque((wanted,))
         else:
@@ -42,8 +42,8 @@ class Mailbox:
     def put(self, message: Outgoing) -> Incoming | None:
         """The receive that has waited for exactly this message; else it is kept."""
         key = (message.context, message.source, message.tag)
-        if queue := self.exact.get(key):
-            return queue.popleft()
+        if waiting := self.exact.get(key):
+            return waiting.popleft()
         if queue := self.messages.get(key):
             queue.append(message)
         else:
