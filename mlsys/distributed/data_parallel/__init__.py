@@ -11,4 +11,6 @@ Read in this order:
 - ``optimizer``: a distributed optimiser around one of ours.
 - ``torch_optimizer``: and around one of PyTorch's.
 - ``trainer``: a run of the training chapter on many ranks.
+- ``training``: real runs: ``python -m mlsys.distributed.data_parallel --help``.
+- ``overlap``: how much of the communication hides behind the computation.
 """

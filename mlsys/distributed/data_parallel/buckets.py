@@ -39,7 +39,7 @@ class Spec(NamedTuple):
 
 @dataclass(frozen=True)
 class Bucket:
-    """Gradients that travel together: ``views[k]``, of tensor ``tensors[k]``, are parts of ``flat``."""
+    """Gradients that travel together: ``views[k]``, of tensor ``tensors[k]``, in ``flat``."""
 
     tensors: list[int]
     flat: Array

@@ -43,6 +43,7 @@ class DistributedOptimizer:
     ) -> None:
         self.optimizer, self.parameters = optimizer, optimizer.parameters
         self.reducer = Reducer(comm, specs(optimizer), cap, average, compression)
+        self._synchronized = False
         self._place = {id(p): place for place, p in enumerate(self.parameters)}
 
     def backward(self, loss: Tensor, weight: float = 1.0, last: bool = True) -> None:
@@ -72,8 +73,6 @@ class DistributedOptimizer:
             p.grad = average
         self._synchronized = True
         return [average for average in averages if average is not None]
-
-    _synchronized = False
 
     def step(self) -> None:
         """Move the parameters, the same way on every rank."""

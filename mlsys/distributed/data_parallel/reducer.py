@@ -25,14 +25,8 @@ from typing import Protocol
 import numpy as np
 
 from mlsys.distributed.cluster.communicator import Array, Communicator
-from mlsys.distributed.data_parallel.buckets import (
-    CAP,
-    Spec,
-    by_dtype,
-    flatten,
-    make_buckets,
-    unflatten,
-)
+from mlsys.distributed.data_parallel.broadcast import broadcast_object
+from mlsys.distributed.data_parallel.buckets import CAP, Spec, make_buckets
 from mlsys.distributed.data_parallel.negotiation import Announcing, ByBits, check_same
 from mlsys.distributed.data_parallel.progress import Progress, Transfer, ring_transfer
 
@@ -134,7 +128,7 @@ class Reducer:
         tensors = len(self.specs)
         self.used, self.announced = np.zeros(tensors, bool), np.zeros(tensors, bool)
         self._unused: set[int] = set()  # by no rank
-        self._order: list[int] = []  # in which tensors were ready everywhere
+        self._order: list[int] = []  # in which this rank has announced them
         self._exchanges = 0
         self._negotiation: Announcing | ByBits
         if self._settled:
@@ -149,49 +143,36 @@ class Reducer:
         if not self.used[tensor]:
             self._views[tensor].fill(0)
         self.announced[tensor] = True
+        self._order.append(tensor)
         self._negotiation.announce(tensor, bool(self.used[tensor]))
 
     def _exchange_bucket(self, tensors: list[int], unused: set[int]) -> None:
         """All ranks have filled this bucket."""
         self._unused |= unused
         if len(unused) < len(tensors):
-            bucket = next(bucket for bucket in self.buckets if bucket.tensors == tensors)
-            self._start(tensors, bucket.flat)
+            self._start(tensors, self._flat[tensors[0]])
 
     def _exchange_tensors(self, tensors: list[int], unused: set[int]) -> None:
-        """The first step, in which no bucket has been agreed on: send what is ready together."""
+        """The first step, in which no buckets are agreed on: each tensor goes on its own.
+
+        Which tensors are ready together is a matter of timing; packed as they come, the same
+        program would add up in another order, and end at other bits, each time it is run.
+        """
         self._unused |= unused
-        self._order += tensors
-        wanted = [tensor for tensor in tensors if tensor not in unused]
-        for group in by_dtype(self.specs, wanted, self.cap):
-            self._progress.start(self._packed(group, self._next_tag()))
+        for tensor in tensors:
+            if tensor not in unused:
+                self._start([tensor], self._views[tensor].reshape(-1))
 
     def _start(self, tensors: list[int], flat: Array) -> None:
-        self._progress.start(self._mean(tuple(tensors), flat, self._next_tag()))
-
-    def _next_tag(self) -> int:
         self._exchanges += 1
-        return FIRST_TAG + self._exchanges
-
-    # ------------------------------------------------------------ what travels
-
-    def _packed(self, tensors: list[int], tag: int) -> Transfer:
-        """Exchange tensors that do not lie side by side: a copy there, and one back."""
-        views = [self._views[tensor] for tensor in tensors]
-        flat = flatten(views)
-        yield from self._mean_by_ring(flat, tag)
-        for view, mean in zip(views, unflatten(flat, [v.shape for v in views]), strict=True):
-            view[...] = mean
+        self._progress.start(self._mean(tuple(tensors), flat, FIRST_TAG + self._exchanges))
 
     def _mean(self, name: Hashable, flat: Array, tag: int) -> Transfer:
-        if self.compression is None:
-            yield from self._mean_by_ring(flat, tag)
+        if self._settled and self.compression is not None:
+            self.compression.average(self.comm, name, flat)
+            if not self.average:
+                flat *= self.comm.size
             return
-        self.compression.average(self.comm, name, flat)
-        if not self.average:
-            flat *= self.comm.size
-
-    def _mean_by_ring(self, flat: Array, tag: int) -> Transfer:
         yield from ring_transfer(self.comm, flat, tag)
         if self.average:
             flat /= self.comm.size
@@ -201,13 +182,14 @@ class Reducer:
     def _lay_out(self, order: Sequence[int]) -> None:
         """Make buckets in this order of readiness."""
         self.buckets = make_buckets(self.specs, order, self.cap)
+        self._flat = {bucket.tensors[0]: bucket.flat for bucket in self.buckets}
         views = {t: v for b in self.buckets for t, v in zip(b.tensors, b.views, strict=True)}
         self._views = [views[tensor] for tensor in range(len(self.specs))]
 
     def _settle(self) -> None:
-        """From now on buckets hold what becomes ready together, as the first step has shown."""
+        """From now on buckets are filled in the order in which rank 0 has met the gradients."""
         averages = self._views
-        self._lay_out(self._order)
+        self._lay_out(broadcast_object(self.comm, self._order))
         for view, average in zip(self._views, averages, strict=True):
             view[...] = average
         self._settled = True
