@@ -7,6 +7,7 @@ Ctrl-C reaches us alone and the order of ending is ours.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from mlsys.distributed.cluster.lifeline import tied
 
-GRACE = 3.0  # seconds from the request to end until it is killed
+GRACE = 3.0  # seconds for it to end when its pipes are closed, and again when it is asked to
 Relay = Callable[[str, bool], None]  # a line without its end, and whether it is of standard error
 
 
@@ -41,6 +42,9 @@ def follow(command: list[str], environment: dict[str, str], limit: float, relay:
     )
     try:
         late = not _read(process, time.monotonic() + limit, relay)
+        if not late:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
     finally:
         end(process)
     return Ended(process.returncode, late)

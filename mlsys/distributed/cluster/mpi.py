@@ -59,17 +59,22 @@ class MPICluster:
         """
         mpiexec = openmpi.find_mpiexec()
         work = shipping.pack(program, arguments)
-        with _folder(self.folder) as folder, _shared_memory(bool(self.hosts)) as shared:
+        with _folder(self.folder) as folder, _shared_memory() as shared:
             (folder / PROGRAM).write_bytes(work)
             rank = [sys.executable, "-m", RANK, str(folder), str(self.ranks)]
             relay = openmpi.Relay()
             ended = follow(
                 openmpi.command(mpiexec, self.ranks, self.hosts, rank),
-                openmpi.environment(openmpi.settings(bool(self.hosts), folder, shared)),
+                self._environment(folder, shared),
                 self.timeout,
                 relay,
             )
             return self._outcome(_load(folder, VALUE), _load(folder, ERROR), ended, relay.launcher)
+
+    def _environment(self, folder: Path, shared: Path | None) -> dict[str, str]:
+        several = bool(self.hosts)
+        places = {} if several else openmpi.places(folder, shared)
+        return openmpi.environment(openmpi.settings(several)) | places
 
     def _outcome(
         self,
@@ -106,9 +111,9 @@ def _folder(parent: str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _shared_memory(hosts: bool) -> Iterator[Path | None]:
-    """A folder of our own for shared memory, where one host has a place for it."""
-    if hosts or not os.access(openmpi.SHARED_MEMORY, os.W_OK):
+def _shared_memory() -> Iterator[Path | None]:
+    """A folder of our own for shared memory, where this host has a place for it."""
+    if not os.access(openmpi.SHARED_MEMORY, os.W_OK):
         yield None
         return
     with _folder(openmpi.SHARED_MEMORY) as folder:

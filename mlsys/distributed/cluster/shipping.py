@@ -12,6 +12,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -50,9 +51,15 @@ def pack_error(error: BaseException) -> bytes:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback from the rank's program on: who called it is no matter of the reader's."""
-    within = error.__traceback__ and error.__traceback__.tb_next
-    return "".join(traceback.format_exception(type(error), error, within)).rstrip()
+    """The traceback of a rank's program; the lines of ours around and below it are left out."""
+    told = traceback.TracebackException.from_exception(error)
+    theirs = [frame for frame in told.stack if not _is_machinery(Path(frame.filename))]
+    told.stack = traceback.StackSummary.from_list(theirs)
+    return "".join(told.format()).rstrip()
+
+
+def _is_machinery(file: Path) -> bool:
+    return file.parent == Path(__file__).parent and file.stem != "examples"
 
 
 def program_failed(errors: Mapping[int, BaseException], texts: Mapping[int, str]) -> ProgramFailed:

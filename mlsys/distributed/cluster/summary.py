@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from mlsys.distributed.cluster.run import Run, Traffic
 
 ROWS, WIDTH = 16, 40  # ranks shown one by one, and characters of a value
-COLUMNS = ("messages out", "bytes out", "messages in", "bytes in", "worked", "waited")
+COLUMNS = ("sent", "bytes", "received", "bytes", "worked", "waited")
 
 
 def table(run: Run) -> Table:
     """One line a rank, the first `ROWS` of them, and one of sums for all."""
     shown = Table(title=_title(run), title_justify="left", title_style="")
+    shown.box, shown.padding, shown.pad_edge = box.SIMPLE_HEAD, (0, 0), False
     shown.add_column("rank", justify="right")
     for column in COLUMNS if run.traffic else ():
-        shown.add_column(column, justify="right")
-    shown.add_column("returned", overflow="fold")
+        shown.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    shown.add_column("returned", no_wrap=True)
     for rank, value in enumerate(run.values[:ROWS]):
         shown.add_row(str(rank), *_counts(run.traffic, rank), _value(run, rank, value))
     if run.traffic and len(run.values) > 1:
@@ -43,7 +45,7 @@ def seconds(value: float) -> str:
 def _title(run: Run) -> str:
     parts = [f"{len(run.values)} ranks", seconds(run.seconds)]
     if run.traffic:
-        parts.append(f"{run.traffic.rounds} rounds")
+        parts.append(f"{run.traffic.rounds} round{'s' * (run.traffic.rounds != 1)}")
     if run.dead:
         parts.append(f"dead: {', '.join(map(str, run.dead))}")
     return " · ".join(parts)
@@ -75,4 +77,6 @@ def _row(*cells: float) -> list[str]:
 
 def _value(run: Run, rank: int, value: Any) -> str:
     text = "(dead)" if rank in run.dead else " ".join(repr(value).split())
+    if isinstance(value, float):
+        text = f"{value:.6g}"
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

@@ -1,0 +1,98 @@
+"""Programs, values and errors between processes: what leaves arrives, or says why it cannot."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mlsys.distributed.cluster import SimulatedCluster, shipping
+from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
+
+
+def test_a_function_made_on_the_spot_arrives_with_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = {"x": 3}
+    data = shipping.pack(lambda comm, y: held["x"] + y, (4,))
+    program, arguments = shipping.unpack(data)
+    held["x"] = 0
+    assert program(None, *arguments) == 7
+
+
+def test_modules_are_found_where_the_sender_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = list(sys.path)
+    monkeypatch.setattr(sys, "path", [*here, "/a/folder/of/the/sender"])
+    data = shipping.pack(print, ())
+    monkeypatch.setattr(sys, "path", here)
+    shipping.unpack(data)
+    assert sys.path[-1] == "/a/folder/of/the/sender"
+
+
+def test_what_cannot_travel_is_named() -> None:
+    with pytest.raises(TypeError, match="an argument cannot travel between processes"):
+        shipping.pack(print, ((i for i in range(3)),))
+    with pytest.raises(TypeError, match="what the rank returned cannot travel"):
+        shipping.pack_value(sys._getframe())
+
+
+class Picky(Exception):
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def caught(call: Callable[[], Any]) -> BaseException:
+    try:
+        call()
+    except BaseException as error:
+        return error
+    raise AssertionError("expected an error")
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (KeyError("k"), KeyError, "'k'"),
+        (RankFailed("rank 3 is dead", (3,)), RankFailed, "rank 3 is dead"),
+        (Picky(1, 2), ClusterError, "Picky: 1 and 2"),  # would not come out of a pickle
+        (ValueError(sys._getframe()), ClusterError, "ValueError: <frame"),
+    ],
+)
+def test_an_error_comes_home_itself_or_as_text(
+    error: BaseException, kind: type[BaseException], text: str
+) -> None:
+    home, told = pickle.loads(shipping.pack_error(caught(lambda: fail(error))))
+    assert type(home) is kind
+    assert text in str(home)
+    assert "in fail" in told
+    assert getattr(home, "ranks", ()) == getattr(error, "ranks", ())
+
+
+def test_a_traceback_shows_the_program_and_not_the_machinery() -> None:
+    def program(comm: Any) -> None:
+        comm.Send([1, 2], comm.rank)
+
+    error = caught(lambda: SimulatedCluster(1).run(program))
+    text = shipping.traceback_of(error.errors[0])  # type: ignore[attr-defined]
+    assert "comm.Send([1, 2], comm.rank)" in text
+    assert "endpoint.py" not in text and "simulated.py" not in text
+
+
+def test_one_error_speaks_for_all() -> None:
+    errors = {2: ValueError("no"), 0: KeyError("k"), 3: ValueError("no")}
+    failed = shipping.program_failed(errors, {0: "text of 0", 2: "text of 2", 3: ""})
+    assert failed.errors == errors
+    assert str(failed) == "rank 0 raised KeyError: 'k' (and so did ranks 2, 3)\n\ntext of 0"
+
+
+def test_without_cloudpickle_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'mlsys\["):
+        shipping.pack(print, ())
