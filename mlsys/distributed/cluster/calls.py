@@ -28,6 +28,7 @@ class Outgoing:
     depth = 1  # messages in the chain that led to it, itself included
     done: float | None = None  # when the request is, as soon as that is known
     arrival = 0.0  # the first moment at which it, or its announcement, is there
+    order = 0  # among those that its receiver has been sent before it asked for them
     waits = False  # for its receiver to ask for it
     held = False  # in its receiver's buffer
     fate: Fate = UNHARMED

@@ -202,12 +202,14 @@ Program = Callable[..., Any]  # program(comm, *arguments), run by every rank
 def as_bytes(buf: Array) -> memoryview:
     """The bytes of an array, shared with it.
 
-    Raises TypeError for what is no NumPy array, ValueError for an array with gaps.
+    Raises TypeError for what is no array of numbers, ValueError for an array with gaps.
     """
     if not isinstance(buf, np.ndarray):
         raise TypeError(
             f"expected a NumPy array, got {type(buf).__name__}; objects go with send and recv"
         )
+    if buf.dtype.hasobject:
+        raise TypeError("expected an array of numbers, got one of objects; these go with send")
     if not buf.flags.c_contiguous:
         raise ValueError(
             f"expected a contiguous array, got one of shape {buf.shape} and strides {buf.strides}; "

@@ -7,6 +7,7 @@ of its own, and a student's file behind a sandbox's pipe.
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,12 @@ from mlsys.distributed.cluster.communicator import (
     as_bytes,
 )
 
-BARRIER, SPLIT = -2, -3  # tags of messages of our own, which no receive with ANY_TAG takes
+
+class Own(int):
+    """A tag of messages of our own: below 0, so that no receive with ANY_TAG takes them."""
+
+
+BARRIER, SPLIT = Own(-2), Own(-3)
 
 
 class Line:
@@ -262,6 +268,7 @@ class Endpoint:
     def Split(self, color: int = 0, key: int = 0) -> Endpoint:
         """A communicator of the ranks that gave the same color, in the order of their keys."""
         self._splits += 1
+        color, key = int(color), int(key)
         members = sorted((k, rank) for rank, (c, k) in self._tell_all((color, key)) if c == color)
         group = tuple(self._group[rank] for _, rank in members)
         rank = group.index(self._group[self.rank])
@@ -280,6 +287,8 @@ class Endpoint:
 
     def compute(self, seconds: float) -> None:
         """This much work is done here: the virtual clock goes on. No backend sleeps."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"compute: expected finite seconds >= 0, got {seconds}")
         self._line.ask(Compute(float(seconds)))
 
     def now(self) -> float:
@@ -297,7 +306,7 @@ class Endpoint:
         return told
 
     def _outgoing(self, buf: Array, dest: int, tag: int, request: int = 0) -> Outgoing:
-        if not (isinstance(buf, np.ndarray) and buf.flags.c_contiguous):
+        if not isinstance(buf, np.ndarray) or not buf.flags.c_contiguous or buf.dtype.hasobject:
             as_bytes(buf)  # which says what is wrong
         return self._message(request, dest, tag, buf.dtype.str, buf.tobytes())
 
@@ -307,9 +316,13 @@ class Endpoint:
     def _message(self, request: int, dest: int, tag: int, kind: str, payload: bytes) -> Outgoing:
         if not 0 <= dest < self.size:
             raise ValueError(f"dest: expected a rank from 0 to {self.size - 1}, got {dest}")
+        if tag < 0 and type(tag) is not Own:
+            raise ValueError(f"tag: expected a number >= 0, got {tag}")
         return Outgoing(request, self._context, self._group[dest], int(tag), kind, payload)
 
     def _incoming(self, source: int, tag: int, request: int = 0) -> Incoming:
+        if tag < ANY_TAG and type(tag) is not Own:
+            raise ValueError(f"tag: expected a number >= 0, or ANY_TAG, got {tag}")
         if 0 <= source < self.size:
             return Incoming(request, self._context, self._group[source], int(tag))
         if source != ANY_SOURCE:
@@ -353,8 +366,8 @@ class Endpoint:
             status.tag, status.nbytes = delivery.tag, delivery.nbytes
 
     def _probe(self, source: int, tag: int, block: bool, status: Status | None) -> bool:
-        world = ANY_SOURCE if source == ANY_SOURCE else self._group[source]
-        delivery = self._line.ask(Probe(self._context, world, int(tag), block))
+        wanted = self._incoming(source, tag)
+        delivery = self._line.ask(Probe(wanted.context, wanted.source, wanted.tag, block))
         if delivery is not None:
             self._note(delivery, status)
         return delivery is not None

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from mlsys.distributed.cluster.calls import (
+    Arrived,
     Call,
     Compute,
     Failure,
@@ -93,11 +94,16 @@ class Engine:
         self._ticket = itertools.count()
         self.network = Network(topology)
         self.ranks = [Rank(number) for number in range(topology.ranks)]
+        self.ended = 0.0  # when the last rank returned, or died
         self.trace = Trace() if trace else None
         self.faults, self._rng = faults, np.random.default_rng(faults.seed)
         self._unreliable = faults.of_messages
         self._eager, self._buffer, self._detection = eager, buffer, detection
         self._where = where
+        for name, given in (("eager", eager), ("buffer", buffer), ("detection", detection)):
+            if not given >= 0:
+                raise ValueError(f"{name}: expected a number >= 0, got {given}")
+        faults.check(topology.ranks)
         self._noticed: set[int] = set()  # the dead of whom the others know
         self._revoked: set[str] = set()
         self._polls = 0  # questions in a row that were answered "not yet"
@@ -153,7 +159,7 @@ class Engine:
     def _step(self, rank: Rank, call: Step) -> None:
         sends, receives, waits = call
         self._polls = 0
-        if self._revoked and any(part.context in self._revoked for part in [*sends, *receives]):
+        if self._revoked and not self._revoked.isdisjoint(_contexts(call)):
             self._reply(rank, _revoked_for(rank))
             return
         for receive in receives:
@@ -163,8 +169,8 @@ class Engine:
         if waits is None:
             rank.waits = [*sends, *receives]
         else:
-            for started in [*sends, *receives]:
-                rank.requests[started.request] = started
+            rank.requests |= {send.request: send for send in sends}
+            rank.requests |= {receive.request: receive for receive in receives}
             rank.waits = [rank.requests.pop(number) for number in waits]
         if rank.waits:
             rank.call = call
@@ -184,7 +190,7 @@ class Engine:
     def _probe(self, rank: Rank, call: Probe) -> None:
         message = rank.box.first(call, self.now)
         if message is not None:
-            self._reply(rank, message)
+            self._reply(rank, _announced(message))
         elif failure := self._hopeless(rank, Incoming(0, *call[:3])):
             self._reply(rank, failure)
         elif call.block:
@@ -235,7 +241,7 @@ class Engine:
                 self._resume(rank, self.now, self._reply, group)
 
     def _returned(self, rank: Rank, call: Returned) -> None:
-        rank.returned = True
+        rank.returned, self.ended = True, self.now
 
     def _raised(self, rank: Rank, call: Raised) -> None:
         self._bury(rank)
@@ -256,20 +262,31 @@ class Engine:
             self._carry(message)
         else:
             message.waits = True
-            message.arrival = self.now + self.network.path(rank.number, dest).alpha
+            message.arrival = self.network.announce(rank.number, dest, self.now)
         if message.fate.dropped or not there.alive:
             return
-        receive = there.box.put(message)
-        if receive is not None:
-            self._match(there, receive, message)
+        if self._unreliable:  # until it is there, others may overtake it
+            self._hold(there, message)
+            self._at(message.arrival, self._deliver, there, message)
         else:
-            self._keep(there, message)
+            self._deliver(there, message)
+
+    def _deliver(self, rank: Rank, message: Outgoing) -> None:
+        receive = rank.box.put(message)
+        if receive is not None:
+            self._match(rank, receive, message)
+        else:
+            self._keep(rank, message)
+
+    def _hold(self, rank: Rank, message: Outgoing) -> None:
+        """Take up room in the receiver's buffer, unless the message waits with its sender."""
+        if not (message.waits or message.held):
+            message.held = True
+            rank.held += message.nbytes
 
     def _keep(self, rank: Rank, message: Outgoing) -> None:
         """No receive has asked for exactly this message yet."""
-        if not message.waits:
-            message.held = True
-            rank.held += message.nbytes
+        self._hold(rank, message)
         if rank.box.open or type(rank.call) is Probe:
             self._at(message.arrival, self._settle, rank)
 
@@ -285,7 +302,7 @@ class Engine:
         for receive, message in rank.box.settle(self.now):
             self._match(rank, receive, message)
         if type(rank.call) is Probe and (found := rank.box.first(rank.call, self.now)):
-            self._resume(rank, self.now, self._reply, found)
+            self._resume(rank, self.now, self._reply, _announced(found))
         if rank.box.open or type(rank.call) is Probe:
             coming = [m.arrival for m in rank.box.left() if m.arrival > self.now]
             if coming:
@@ -374,7 +391,7 @@ class Engine:
     # The dead.
 
     def _bury(self, rank: Rank) -> None:
-        rank.alive, rank.call = False, None
+        rank.alive, rank.call, self.ended = False, None, self.now
         self._at(self.now + self._detection, self._notice, rank.number)
 
     def _notice(self, number: int) -> None:
@@ -422,6 +439,15 @@ class Engine:
             requests = [request for request in rank.waits if request.done is None]
         peers = [request.peer for request in requests if request.peer != ANY_SOURCE]
         return Waiting(rank.number, " and ".join(r.purpose for r in requests), peers, line)
+
+
+def _contexts(call: Step) -> set[str]:
+    return {send.context for send in call.sends} | {want.context for want in call.receives}
+
+
+def _announced(message: Outgoing) -> Arrived:
+    """A message without its content: it stays where it is."""
+    return Arrived(message.source, message.tag, message.kind, message.nbytes, b"")
 
 
 def _revoked_for(rank: Rank) -> Failure:

@@ -7,6 +7,7 @@ the same accidents at the same moments.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -32,8 +33,10 @@ class Faults:
 
     speed: for a rank, how much of the work of a healthy one it does in a second (0.5: half).
     straggle: draws a factor >= 0 for the seconds of each piece of work.
-    drop, reorder: the share of messages that are lost, that may overtake earlier ones.
+    drop: the share of messages that are lost.
     delay: draws the seconds by which each message is late.
+    reorder: the share of messages that may overtake earlier ones of the same sender which are
+        late, against MPI's rule.
     crash: for a rank, the second in which it dies.
     """
 
@@ -67,16 +70,30 @@ class Faults:
 
     def work(self, rank: int, seconds: float, rng: np.random.Generator) -> float:
         """How long that much work takes on this rank."""
-        factor = self.straggle(rng) if self.straggle else 1.0
+        factor = _drawn("straggle", self.straggle, rng) if self.straggle else 1.0
         return seconds * factor / self.speed.get(rank, 1.0)
 
     def fate(self, rng: np.random.Generator) -> Fate:
         """What happens to the next message."""
         return Fate(
             bool(self.drop) and rng.random() < self.drop,
-            self.delay(rng) if self.delay else 0.0,
+            _drawn("delay", self.delay, rng) if self.delay else 0.0,
             bool(self.reorder) and rng.random() < self.reorder,
         )
+
+    def check(self, ranks: int) -> None:
+        """Raise ValueError if a rank is named that a cluster of so many does not have."""
+        if strangers := {*self.speed, *self.crash} - {*range(ranks)}:
+            raise ValueError(
+                f"speed, crash: expected ranks from 0 to {ranks - 1}, got {sorted(strangers)}"
+            )
+
+
+def _drawn(name: str, draw: Draw, rng: np.random.Generator) -> float:
+    value = float(draw(rng))
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name}: expected to draw finite numbers >= 0, got {value}")
+    return value
 
 
 NOTHING_WRONG = Faults()

@@ -23,6 +23,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.messages: dict[Key, deque[Outgoing]] = {}
         self.exact: dict[Key, deque[Incoming]] = {}  # receives made while none was open
+        self._kept = 0  # messages that had to wait here, so far
         self.open: list[Incoming] = []  # an open receive, and all later ones, in order
 
     def receive(self, wanted: Incoming) -> Outgoing | None:
@@ -44,6 +45,7 @@ class Mailbox:
         key = (message.context, message.source, message.tag)
         if waiting := self.exact.get(key):
             return waiting.popleft()
+        message.order = self._kept = self._kept + 1
         if queue := self.messages.get(key):
             queue.append(message)
         else:
@@ -68,7 +70,7 @@ class Mailbox:
         """The earliest to arrive of the messages that fit and have arrived ``by`` then."""
         heads = [q[0] for key, q in self.messages.items() if _fits(key, wanted)]
         heads = [message for message in heads if message.arrival <= by]
-        return min(heads, key=lambda message: message.arrival, default=None)
+        return min(heads, key=lambda message: (message.arrival, message.order), default=None)
 
     def forget(self, wanted: Incoming) -> None:
         """No message will come for it."""

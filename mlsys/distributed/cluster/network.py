@@ -73,6 +73,12 @@ class Network:
             path.arrival = arrival
         return start, left, arrival
 
+    def announce(self, source: int, dest: int, now: float) -> float:
+        """When the receiver hears that a message waits for it: no message's place is taken."""
+        path = self._paths.get((source, dest)) or self.path(source, dest)
+        path.arrival = max(path.arrival, now + path.alpha)
+        return path.arrival
+
     def path(self, source: int, dest: int) -> Path:
         """The way from one rank to another."""
         names = [] if source == dest else self._topology.route(source, dest)

@@ -40,7 +40,7 @@ class Greenlets:
             comm = Endpoint(Line(hub.switch), rank, world)
             try:
                 return Returned(program(comm, *arguments))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return Raised(error, traceback.format_exc())
 
         self._ranks = [greenlet(partial(main, rank)) for rank in world]
@@ -132,7 +132,7 @@ def drive(engine: Engine, host: Greenlets) -> Run:
         raise failed(raised)
     refuse_leftovers(engine)
     dead = tuple(rank.number for rank in engine.ranks if not rank.alive)
-    return Run(values, engine.now, engine.traffic(), engine.trace, dead)
+    return Run(values, engine.ended, engine.traffic(), engine.trace, dead)
 
 
 def failed(raised: dict[int, Raised]) -> ProgramFailed:

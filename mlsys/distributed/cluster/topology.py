@@ -27,13 +27,18 @@ class Topology:
     route: Callable[[int, int], list[str]]
 
     def __post_init__(self) -> None:
-        if self.ranks < 1:
-            raise ValueError(f"ranks: expected at least 1, got {self.ranks}")
+        _check(ranks=self.ranks)
         for name, (alpha, beta) in self.links.items():
             if not (0 <= alpha < float("inf") and 0 <= beta < float("inf")):
                 raise ValueError(
                     f"link {name}: expected alpha >= 0 s and beta >= 0 s/byte, got {alpha}, {beta}"
                 )
+
+
+def _check(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}: expected at least 1, got {size}")
 
 
 def flat(ranks: int, alpha: float = ALPHA, beta: float = BETA) -> Topology:
@@ -53,6 +58,7 @@ def two_level(
 
     inside, between: (alpha, beta). Rank r is on node r // per_node.
     """
+    _check(nodes=nodes, per_node=per_node)
     ranks = nodes * per_node
     links = {f"out {rank}": inside for rank in range(ranks)}
     links |= {f"in {rank}": (0.0, inside[1]) for rank in range(ranks)}
@@ -76,6 +82,7 @@ def ring(ranks: int, alpha: float = ALPHA, beta: float = BETA) -> Topology:
 
 def torus(rows: int, columns: int, alpha: float = ALPHA, beta: float = BETA) -> Topology:
     """A grid whose edges meet: rank r at (r // columns, r % columns); first along the row."""
+    _check(rows=rows, columns=columns)
     ways = ("right", "left", "down", "up")
     links = {f"{r} {way}": (alpha, beta) for r in range(rows * columns) for way in ways}
 
@@ -102,6 +109,7 @@ def fat_tree(
     spines as ranks on a leaf nothing is shared but by choice of routes; with fewer the
     tree is oversubscribed per_leaf / spines to one. Half of alpha is paid in each layer.
     """
+    _check(leaves=leaves, per_leaf=per_leaf, spines=spines)
     ranks, half = leaves * per_leaf, alpha / 2
     links = {f"out {rank}": (half, beta) for rank in range(ranks)}
     links |= {f"in {rank}": (0.0, beta) for rank in range(ranks)}
