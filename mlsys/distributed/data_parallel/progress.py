@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import chunks, flat
+from mlsys.distributed.allreduce.ring import chunks, vector
 from mlsys.distributed.cluster.communicator import Array, Communicator, Request
 
 Transfer: TypeAlias = Generator[Sequence[Request], list[Any], None]
@@ -34,7 +34,7 @@ def ring_transfer(
     array: contiguous, of the same shape and dtype on all ranks; holds the sum at the end, and must
     be left alone until then.
     """
-    data, rank, ranks = flat(array), comm.rank, comm.size
+    data, rank, ranks = vector(array), comm.rank, comm.size
     parts = [data[part] for part in chunks(data.size, ranks)]
     arrived = np.empty(-(-data.size // ranks), data.dtype)
     left, right = (rank - 1) % ranks, (rank + 1) % ranks
