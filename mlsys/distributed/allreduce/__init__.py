@@ -44,7 +44,7 @@ from mlsys.distributed.allreduce.direct import (
 from mlsys.distributed.allreduce.doubling import doubling_allreduce, doubling_cost
 from mlsys.distributed.allreduce.grid import (
     Grid,
-    grid,
+    grid_of,
     hierarchical_allreduce,
     hierarchical_cost,
     torus_allreduce,
@@ -55,11 +55,11 @@ from mlsys.distributed.allreduce.numerics import additions, error_bound, reprodu
 from mlsys.distributed.allreduce.ring import (
     allgather,
     chunks,
-    flat,
     half_ring_cost,
     reduce_scatter,
     ring_allreduce,
     ring_cost,
+    vector,
 )
 from mlsys.distributed.allreduce.selection import (
     ALGORITHMS,
@@ -73,7 +73,6 @@ from mlsys.distributed.allreduce.tree import (
     broadcast,
     broadcast_cost,
     reduce,
-    reduce_cost,
     tree_allreduce,
     tree_cost,
 )
@@ -102,9 +101,8 @@ __all__ = [
     "doubling_cost",
     "error_bound",
     "fit",
-    "flat",
     "gather",
-    "grid",
+    "grid_of",
     "half_ring_cost",
     "halving_allreduce",
     "halving_cost",
@@ -114,7 +112,6 @@ __all__ = [
     "naive_allreduce",
     "naive_cost",
     "reduce",
-    "reduce_cost",
     "reduce_scatter",
     "reproducible_allreduce",
     "ring_allreduce",
@@ -125,4 +122,5 @@ __all__ = [
     "torus_cost",
     "tree_allreduce",
     "tree_cost",
+    "vector",
 ]

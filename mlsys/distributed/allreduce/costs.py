@@ -14,11 +14,10 @@ import numpy as np
 
 
 def latency_bound(ranks: int, alpha: float) -> float:
-    """Seconds below which no allreduce gets: ⌈log2 P⌉ α, if a rank sends one message per α.
+    """Seconds below which no allreduce gets: ⌈log2 P⌉ α.
 
-    Each rank's number has to reach all others, and in a round no more than twice as many can know
-    of it as before. Where α is spent on the wire and not at the sender, as on the simulated
-    cluster, a rank can tell all others at once, and the bound is α.
+    Each rank's number has to reach all others, and in α no more than twice as many can know of it
+    as before, since a port deals with one message at a time.
     """
     return (ranks - 1).bit_length() * alpha
 
@@ -63,10 +62,10 @@ def fit(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]
         raise ValueError(
             f"expected times > 0 for at least two different sizes, got sizes {n} and seconds {t}"
         )
-    lines = np.column_stack([1 / t, n / t])
-    alpha, beta = np.linalg.lstsq(lines, np.ones(len(n)), rcond=None)[0]
+    start, slope = 1 / t, n / t  # alpha * start + beta * slope should be 1
+    alpha, beta = np.linalg.lstsq(np.column_stack([start, slope]), np.ones(len(n)), rcond=None)[0]
     if alpha < 0:  # then the best line is one through the origin
-        alpha, beta = 0.0, (n / t).sum() / (n / t) @ (n / t)
-    if beta < 0:
-        alpha, beta = (1 / t).sum() / ((1 / t) @ (1 / t)), 0.0
+        alpha, beta = 0.0, slope.sum() / (slope @ slope)
+    if beta < 0:  # then the best is a level one
+        alpha, beta = start.sum() / (start @ start), 0.0
     return float(alpha), float(beta)

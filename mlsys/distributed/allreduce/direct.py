@@ -1,15 +1,16 @@
 """Collectives without an idea: one rank talks to each of the others in turn.
 
-To scatter or gather that way is as good as any: what has to leave the root leaves it once. To
-allreduce that way is the parameter server with one server: P - 1 whole arrays into rank 0's port
-and P - 1 out of it, while every other port is idle. It is here to be measured against.
+To scatter or gather that way costs no more bytes than have to leave the root, though more rounds
+than on a tree. To allreduce that way is the parameter server with one server: P - 1 whole arrays
+into rank 0's port and P - 1 out of it, while every other port is idle. It is here to be
+measured against.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import chunks, flat
+from mlsys.distributed.allreduce.ring import chunks, vector
 from mlsys.distributed.allreduce.tags import ALLTOALL, GATHER, NAIVE, SCATTER, rooted
 from mlsys.distributed.cluster.communicator import Array, Communicator
 
@@ -17,9 +18,9 @@ from mlsys.distributed.cluster.communicator import Array, Communicator
 def scatter(comm: Communicator, array: Array, root: int = 0) -> None:
     """Chunk r of the root's array goes to rank r, to the same place in its array.
 
-    The rest of rank r's array stays as it was. One round; the root sends (P-1)/P n bytes.
+    The rest of rank r's array stays as it was. The root sends (P-1)/P n bytes in P - 1 messages.
     """
-    data, tag = flat(array), rooted(SCATTER, root, comm)
+    data, tag = vector(array), rooted(SCATTER, root, comm)
     parts = chunks(data.size, comm.size)
     if comm.rank != root:
         comm.Recv(data[parts[comm.rank]], root, tag)
@@ -32,9 +33,9 @@ def scatter(comm: Communicator, array: Array, root: int = 0) -> None:
 def gather(comm: Communicator, array: Array, root: int = 0) -> None:
     """Chunk r of rank r's array goes to the same place in the root's.
 
-    The other ranks' arrays stay as they were. One round; the root receives (P-1)/P n bytes.
+    The other ranks' arrays stay as they were. The root receives (P-1)/P n bytes in P - 1 messages.
     """
-    data, tag = flat(array), rooted(GATHER, root, comm)
+    data, tag = vector(array), rooted(GATHER, root, comm)
     parts = chunks(data.size, comm.size)
     if comm.rank != root:
         comm.Send(data[parts[comm.rank]], root, tag)
@@ -52,7 +53,7 @@ def alltoall(comm: Communicator, array: Array) -> None:
     """
     if array.shape[:1] != (comm.size,):
         raise ValueError(f"expected one row for each of {comm.size} ranks, got {array.shape}")
-    flat(array)
+    vector(array)
     rows = array.copy()
     for step in range(1, comm.size):
         dest, source = (comm.rank + step) % comm.size, (comm.rank - step) % comm.size
@@ -62,9 +63,9 @@ def alltoall(comm: Communicator, array: Array) -> None:
 def naive_allreduce(comm: Communicator, array: Array, op: np.ufunc = np.add) -> None:
     """Every rank's array becomes the op of all: rank 0 adds them up, and sends the sum back.
 
-    2 rounds. Rank 0 sends and receives (P - 1) n bytes, every other rank n.
+    Rank 0 sends P - 1 messages, and receives as many; (P - 1) n bytes each way.
     """
-    data = flat(array)
+    data = vector(array)
     if comm.rank:
         comm.Send(data, 0, NAIVE)
         comm.Recv(data, 0, NAIVE)
@@ -78,23 +79,19 @@ def naive_allreduce(comm: Communicator, array: Array, op: np.ufunc = np.add) -> 
 
 
 def scatter_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
-    """Seconds for a scatter or a gather: (P-1)/P n bytes through the root's port, exact.
-
-    α is paid once, because the messages follow each other on the wire. That is the model's, and
-    the wire's; a sender that needs time to start each message needs more (LogP's overhead).
-    """
-    return (ranks > 1) * alpha + beta * nbytes * (ranks - 1) / ranks
+    """Seconds for a scatter or a gather, exact: P - 1 messages of a P-th, one after the other."""
+    return (ranks - 1) * (alpha + beta * nbytes / ranks)
 
 
 def alltoall_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
-    """Seconds for an all-to-all, exact: P - 1 rounds of a P-th."""
-    return (ranks - 1) * (alpha + beta * nbytes / ranks)
+    """Seconds for an all-to-all, exact: the same, and all ranks at once."""
+    return scatter_cost(ranks, nbytes, alpha, beta)
 
 
 def naive_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
     """Seconds for the naive allreduce, exact: 2 (P - 1) whole arrays through rank 0's port.
 
     >>> naive_cost(100, 1000, alpha=1.0, beta=0.001)
-    200.0
+    396.0
     """
-    return 2 * ((ranks > 1) * alpha + (ranks - 1) * beta * nbytes)
+    return 2 * (ranks - 1) * (alpha + beta * nbytes)

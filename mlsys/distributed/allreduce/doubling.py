@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import flat
+from mlsys.distributed.allreduce.ring import vector
 from mlsys.distributed.allreduce.tags import DOUBLING, FOLD
 from mlsys.distributed.cluster.communicator import Array, Communicator
 
@@ -28,7 +28,7 @@ def doubling_allreduce(comm: Communicator, array: Array, op: np.ufunc = np.add) 
 
     log2 P rounds of n bytes for a power of two, and two more for any other number of ranks.
     """
-    folded(comm, flat(array), op, _double)
+    folded(comm, vector(array), op, _double)
 
 
 def folded(comm: Communicator, data: Array, op: np.ufunc, core: Core) -> None:
@@ -71,7 +71,7 @@ def doubling_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float
     """Seconds: log2 P (α + β n) for a power of two, exact; for others of the next lower, plus two.
 
     Exact for others too if each message waits for its receive. Eager ones that come too early can
-    keep a port from one that is waited for, which costs up to a third more.
+    keep a port from one that is waited for, which costs up to half as much again.
 
     >>> doubling_cost(8, 1000, alpha=1.0, beta=0.001), doubling_cost(9, 1000, 1.0, 0.001)
     (6.0, 10.0)

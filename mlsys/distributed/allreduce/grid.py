@@ -18,10 +18,10 @@ import numpy as np
 from mlsys.distributed.allreduce.ring import (
     allgather,
     chunks,
-    flat,
     reduce_scatter,
     ring_allreduce,
     ring_cost,
+    vector,
 )
 from mlsys.distributed.allreduce.tags import TORUS
 from mlsys.distributed.cluster.communicator import Array, Communicator, Request
@@ -34,7 +34,7 @@ class Grid(NamedTuple):
     column: Communicator
 
 
-def grid(comm: Communicator, columns: int) -> Grid:
+def grid_of(comm: Communicator, columns: int) -> Grid:
     """Lay the ranks out in rows of ``columns``: rank r at (r // columns, r % columns).
 
     Every rank must call it, once; it sends messages. Raises ValueError unless the rows are full.
@@ -52,7 +52,7 @@ def hierarchical_allreduce(grid: Grid, array: Array, op: np.ufunc = np.add) -> N
 
     Each rank sends 2 (C-1)/C n bytes along its row and 2 (R-1)/(R C) n along its column.
     """
-    data = flat(array)
+    data = vector(array)
     reduce_scatter(grid.row, data, op)
     ring_allreduce(grid.column, data[chunks(data.size, grid.row.size)[grid.row.rank]], op)
     allgather(grid.row, data)
@@ -64,7 +64,7 @@ def torus_allreduce(grid: Grid, array: Array, op: np.ufunc = np.add) -> None:
     The first half of the array goes along rows first, the second along columns first: 2 (R + C - 2)
     rounds, two messages of each rank in each. If R = C, no two need the same cable of a torus.
     """
-    data = flat(array)
+    data = vector(array)
     first, second = np.split(data, [data.size // 2])
     across = _along(grid.row, grid.column, first, op, TORUS)
     down = _along(grid.column, grid.row, second, op, TORUS + 1)
@@ -117,18 +117,12 @@ def hierarchical_cost(
 ) -> float:
     """Seconds on machines with one cable each, if rows are machines; exact for equal chunks.
 
-    inside, between: (alpha, beta) of a message within a machine and of the cable. L = per_node
-    messages of m = n / (L M) bytes take turns on the cable: a round of M ranks' ring ends no sooner
-    than all L have passed, nor than one has come to the other end.
+    inside, between: (alpha, beta) within a machine and of the cable, whose alpha comes on top. The
+    messages of a machine's ranks take turns on its cable, n / nodes bytes of them in each round.
     """
-    there_and_back = ring_cost(per_node, nbytes, *inside)
-    if nodes == 1:
-        return there_and_back
-    latency = inside[0] + between[0]
-    one = between[1] * nbytes / (per_node * nodes)
-    rounds = 2 * (nodes - 1)
-    each = max(latency + one, per_node * one)
-    return there_and_back + (rounds - 1) * each + latency + per_node * one
+    alpha, beta = inside[0] + between[0], max(inside[1], between[1])
+    across = per_node * ring_cost(nodes, nbytes / per_node, alpha, beta)
+    return ring_cost(per_node, nbytes, *inside) + across
 
 
 def torus_cost(rows: int, columns: int, nbytes: float, alpha: float, beta: float) -> float:

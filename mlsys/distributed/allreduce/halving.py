@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlsys.distributed.allreduce.doubling import fold_cost, folded
-from mlsys.distributed.allreduce.ring import chunks, flat
+from mlsys.distributed.allreduce.ring import chunks, vector
 from mlsys.distributed.allreduce.tags import HALVING
 from mlsys.distributed.cluster.communicator import Array, Communicator
 
@@ -28,7 +28,7 @@ def halving_allreduce(comm: Communicator, array: Array, op: np.ufunc = np.add) -
 
     Ranks beyond the last power of two are passengers, at the price of two rounds of n bytes.
     """
-    folded(comm, flat(array), op, _halve_and_double)
+    folded(comm, vector(array), op, _halve_and_double)
 
 
 def _halve_and_double(comm: Communicator, data: Array, op: np.ufunc, size: int) -> None:

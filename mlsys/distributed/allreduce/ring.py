@@ -8,8 +8,6 @@ array, however many ranks there are. Nothing can do with less (Patarasuk and Yua
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from mlsys.distributed.allreduce.tags import ALLGATHER, REDUCE_SCATTER
@@ -22,11 +20,10 @@ def chunks(n: int, ranks: int) -> list[slice]:
     >>> chunks(10, 4)
     [slice(0, 2, None), slice(2, 5, None), slice(5, 7, None), slice(7, 10, None)]
     """
-    bounds = [n * rank // ranks for rank in range(ranks + 1)]
-    return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
+    return [slice(n * rank // ranks, n * (rank + 1) // ranks) for rank in range(ranks)]
 
 
-def flat(array: Array) -> Array:
+def vector(array: Array) -> Array:
     """The elements of a contiguous array in one row, shared with it. Raises ValueError for gaps."""
     if not array.flags.c_contiguous:
         raise ValueError(
@@ -51,7 +48,7 @@ def reduce_scatter(comm: Communicator, array: Array, op: np.ufunc = np.add) -> N
     which keeps it. The other chunks of the array are left with parts of sums.
     P - 1 rounds; each rank sends every chunk but its own.
     """
-    data, rank, size = flat(array), comm.rank, comm.size
+    data, rank, size = vector(array), comm.rank, comm.size
     parts = [data[part] for part in chunks(data.size, size)]
     arrived = np.empty(-(-data.size // size), data.dtype)
     left, right = (rank - 1) % size, (rank + 1) % size
@@ -75,7 +72,7 @@ def allgather(comm: Communicator, array: Array) -> None:
 
     P - 1 rounds; each rank sends every chunk but its right neighbour's.
     """
-    data, rank, size = flat(array), comm.rank, comm.size
+    data, rank, size = vector(array), comm.rank, comm.size
     parts = [data[part] for part in chunks(data.size, size)]
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(size - 1):
@@ -94,7 +91,7 @@ def ring_allreduce(
     segment: bytes; a longer array is done segment by segment. The wire gains nothing by that, and
     pays for more rounds; on one machine 2 MiB at a time stay in the cache between two steps.
     """
-    data = flat(array)
+    data = vector(array)
     length = max(1, data.size if segment is None else segment // data.itemsize)
     for start in range(0, max(1, data.size), length):
         part = data[start : start + length]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import flat
+from mlsys.distributed.allreduce.ring import vector
 from mlsys.distributed.allreduce.tags import BROADCAST, REDUCE, rooted
 from mlsys.distributed.cluster.communicator import Array, Communicator
 
@@ -27,7 +27,7 @@ def broadcast(comm: Communicator, array: Array, root: int = 0) -> None:
     A rank's number, counted from the root, says when it is reached: its lowest 1 is the distance to
     the rank that sends to it, and it passes the array on over all shorter distances.
     """
-    data, me, tag = flat(array), (comm.rank - root) % comm.size, rooted(BROADCAST, root, comm)
+    data, me, tag = vector(array), (comm.rank - root) % comm.size, rooted(BROADCAST, root, comm)
     distance = 1 << (comm.size - 1).bit_length()  # the first power of two >= size
     if me:
         distance = me & -me
@@ -43,7 +43,7 @@ def reduce(comm: Communicator, array: Array, op: np.ufunc = np.add, root: int = 
 
     Neighbours meet first, and the lower is always the left operand: ((0+1)+(2+3))+((4+5)+(6+7)).
     """
-    data, me, tag = flat(array), (comm.rank - root) % comm.size, rooted(REDUCE, root, comm)
+    data, me, tag = vector(array), (comm.rank - root) % comm.size, rooted(REDUCE, root, comm)
     arrived, distance = np.empty_like(data), 1
     while distance < comm.size and not me & distance:
         if me + distance < comm.size:
@@ -64,24 +64,14 @@ def tree_allreduce(comm: Communicator, array: Array, op: np.ufunc = np.add) -> N
 
 
 def broadcast_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
-    """Seconds for a broadcast, exact: ⌊log2 P⌋ α + ⌈log2 P⌉ β n.
-
-    The root sends its last message after ⌈log2 P⌉ - 1 others; no chain of messages is longer than
-    ⌊log2 P⌋, but for a full tree, where both are the same.
+    """Seconds for a broadcast or a reduction, exact: ⌈log2 P⌉ (α + β n).
 
     >>> broadcast_cost(8, 1000, alpha=1.0, beta=0.001), broadcast_cost(9, 1000, 1.0, 0.001)
-    (6.0, 7.0)
+    (6.0, 8.0)
     """
-    full, rounds = ranks.bit_length() - 1, (ranks - 1).bit_length()
-    return full * alpha + rounds * beta * nbytes
-
-
-def reduce_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
-    """Seconds for a reduction: ⌈log2 P⌉ (α + β n), exact when P is a power of two, else a bound."""
     return (ranks - 1).bit_length() * (alpha + beta * nbytes)
 
 
 def tree_cost(ranks: int, nbytes: float, alpha: float, beta: float) -> float:
-    """Seconds for an allreduce on the tree, exact when P is a power of two, else a bound."""
-    there = reduce_cost(ranks, nbytes, alpha, beta)
-    return there + broadcast_cost(ranks, nbytes, alpha, beta)
+    """Seconds for an allreduce on the tree, exact: once up, once down."""
+    return 2 * broadcast_cost(ranks, nbytes, alpha, beta)

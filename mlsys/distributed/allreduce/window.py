@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import chunks, flat
+from mlsys.distributed.allreduce.ring import chunks, vector
 from mlsys.distributed.cluster.communicator import Array
 
 BLOCK = 1 << 19  # bytes: added up and written out while they are in the cache
@@ -56,7 +56,7 @@ class SharedWindow:
 
     def copied_allreduce(self, array: Array, op: np.ufunc = np.add) -> None:
         """Allreduce of an array that lies elsewhere: copied in and out, a windowful at a time."""
-        data, room = flat(array), self.array.size
+        data, room = vector(array), self.array.size
         for start in range(0, data.size, room):
             part = data[start : start + room]
             self.array[: part.size] = part
