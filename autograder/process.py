@@ -344,13 +344,18 @@ def _reply_from(value: Any) -> dict[str, Any]:
     raise wire.WireError("neither a value nor an error")
 
 
-_TRACE = re.compile(rb"Stack \(most recent call first\):\n(?:  .*\n)+")  # faulthandler's
+# What faulthandler writes of one thread after the other.
+_THREAD = rb"[^\n]*\(most recent call first\):\n(?:  .*\n)+\n?"
+_TRACE = re.compile(rb"(?:" + _THREAD + rb")+")
 
 
 def _line_in(box: str, trace: str) -> str:
-    """The innermost line of a file in ``box``."""
-    found = re.search(rf'File "{re.escape(box)}.*", line (\d+) in (\S+)', trace)
-    return f"line {found[1]}, in {found[2]}" if found else ""
+    """The innermost line of a file in ``box`` of the thread that runs, and does not only wait."""
+    for thread in trace.split("(most recent call first):\n"):
+        found = re.search(rf'File "{re.escape(box)}.*", line (\d+) in (\S+)', thread)
+        if found and " in _talk\n" not in thread:
+            return f"line {found[1]}, in {found[2]}"
+    return ""
 
 
 def _ending(code: int) -> tuple[str, str]:

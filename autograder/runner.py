@@ -10,6 +10,8 @@ forging: no check, no expected value, no mark. It only does what frames on stdin
     {"do": "probe", "name": ...}            call a function of probes.py with the file's module
     {"do": "new", "name": ...}              make an object of one of its classes, answer its number
     {"do": "method", "of": 3, "name": ...}  call a method of object 3
+    {"do": "begin", "name": ...}            a conversation with a function of probes.py: its number
+    {"do": "go_on", "of": 2, "answer": ...} let conversation 2 run until it says something or ends
     {"do": "usage"}                         processor time and peak memory, where none else sees
 
 and answers each with {"value": ...} or {"error": type, "message": ..., "where": ...}. It needs
@@ -24,8 +26,10 @@ import faulthandler
 import importlib
 import importlib.util
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -106,7 +110,7 @@ def prepare(
     """
     _replace_what_needs_a_person()
     if hasattr(signal, "SIGUSR1"):  # sent before a child is killed, so that it tells where it was
-        faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
+        faulthandler.register(signal.SIGUSR1, 2, all_threads=True)
     sys.path.extend(path for path in paths if path not in sys.path)
     for name in preload:
         importlib.import_module(name)
@@ -192,6 +196,51 @@ def usage(modules: dict[str, ModuleType]) -> list[float]:
     return [time.process_time(), float(peak)]
 
 
+class Conversation:
+    """A function that runs until it says something, and goes on when it is answered.
+
+    It has a thread to itself, but never runs while another one does: each waits for its turn.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: list[Any]) -> None:
+        self._said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
+        thread.start()
+
+    def go_on(self, answer: Any) -> list[Any]:
+        """Whether it has ended, and what it says or returns; raises what it raises."""
+        self._heard.put(answer)
+        how, what = self._said.get()
+        if how == "raised":
+            raise what
+        return [how == "returned", what]
+
+    def _talk(self, what: Any) -> Any:
+        self._said.put(("said", what))
+        return self._heard.get()
+
+    def _run(self, function: Callable[..., Any], arguments: list[Any]) -> None:
+        self._heard.get()
+        try:
+            self._said.put(("returned", function(self._talk, *arguments)))
+        except BaseException as error:
+            self._said.put(("raised", error))
+
+
+def begin(modules: dict[str, ModuleType], name: str, arguments: list[Any]) -> int:
+    """The number of a new conversation with the lab's probe ``name``: probe(talk, module, ...)."""
+    function, student = getattr(modules[PROBES], name), modules[STUDENT]
+    _objects.append(Conversation(function, [student, *arguments]))
+    return len(_objects) - 1
+
+
+def go_on(modules: dict[str, ModuleType], of: int, answer: Any) -> list[Any]:
+    """Let a conversation run on: whether it has ended, and what it says or returns."""
+    told: list[Any] = _objects[of].go_on(answer)
+    return told
+
+
 _objects: list[Any] = []
 _DEEDS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,
@@ -201,6 +250,8 @@ _DEEDS: dict[str, Callable[..., Any]] = {
     "probe": probe,
     "new": new,
     "method": method,
+    "begin": begin,
+    "go_on": go_on,
     "usage": usage,
 }
 

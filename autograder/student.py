@@ -59,6 +59,20 @@ class Handle:
         return self._ask(method, arguments, keywords)
 
 
+class Conversation:
+    """A function in the student's process that says things and waits for answers."""
+
+    def __init__(self, go_on: Callable[[object], Any]) -> None:
+        self._go_on = go_on
+
+    def go_on(self, answer: object = None) -> tuple[bool, Any]:
+        """Answer it (the first answer only starts it): whether it has ended, and what it says."""
+        told = self._go_on(answer)
+        if not (type(told) is list and len(told) == 2 and type(told[0]) is bool):
+            raise StudentError("not_plain", "the reply was none that a conversation gives")
+        return told[0], told[1]
+
+
 class Student:
     """One submission, under one check: the first call starts a child of its own.
 
@@ -89,6 +103,20 @@ class Student:
         """A new object of the student's class ``name``, which lives until the next restart."""
         number = self._ask("new", name, arguments, keywords)
         return Handle(lambda *question: self._ask("method", *question, of=number))
+
+    def converse(self, probe: str, *arguments: object) -> Conversation:
+        """A conversation with ``probe(talk, module, *arguments)`` of probes.py.
+
+        ``talk(what)`` in it returns the answer given here to ``what``.
+        """
+        if probe not in self._sandbox.probes:
+            raise LookupError(f"probes.py defines no {probe}")
+        number = self._send(probe, do="begin", name=probe, arguments=arguments)
+        return Conversation(lambda answer: self._send(probe, do="go_on", of=number, answer=answer))
+
+    def another(self) -> Student:
+        """The same submission in a child of its own, which shares nothing with this one."""
+        return Student(self._files, self._sandbox, self._stuck)
 
     def cost(self, function: str, *arguments: object, **keywords: object) -> Cost:
         """``call``, and what it took, read from outside the child where the system lets us."""
@@ -164,23 +192,27 @@ class Student:
         keywords: object,
         **more: object,
     ) -> Any:
+        return self._send(name, do=do, name=name, arguments=arguments, keywords=keywords, **more)
+
+    def _send(self, about: str, **request: object) -> Any:
+        """The answer to a request, which has to do with the function or probe ``about``."""
         self.load()
         assert self._child
-        if self._stuck is not None and self._stuck[name] >= PATIENCE:
+        if self._stuck is not None and self._stuck[about] >= PATIENCE:
             why = f"{PATIENCE} other checks called the same function and had no answer in time"
             raise StudentError("timeout", f"not run, to save you time: {why}")
-        request = {"do": do, "name": name, "arguments": arguments, "keywords": keywords}
-        request |= more
-        return self._value(self._child.ask, request, name if do == "call" else "")
+        return self._value(self._child.ask, request, about)
 
-    def _value(self, ask: Callable[[Any], dict[str, Any]], about: Any, function: str) -> Any:
-        """The value in the reply to ``ask(about)``, or the error it reports."""
+    def _value(self, ask: Callable[[Any], dict[str, Any]], request: Any, about: str) -> Any:
+        """The value in the reply to ``ask(request)``, or the error it reports."""
         try:
-            reply = ask(about)
+            reply = ask(request)
         except Lost as lost:
-            if self._stuck is not None and lost.reason == "timeout" and isinstance(about, dict):
-                self._stuck[about["name"]] += 1
-            whose = f"{function}: " if function and lost.reason == "timeout" else ""
+            whose = ""
+            if about and lost.reason == "timeout":
+                whose = f"{about}: " if request["do"] == "call" else ""
+                if self._stuck is not None:
+                    self._stuck[about] += 1
             place = self._place(lost.where, "it was stopped ")
             raise StudentError(lost.reason, f"{whose}{lost}{place}") from None
         if "value" in reply:

@@ -22,11 +22,11 @@ from typing import Any, Protocol
 
 from mlsys.distributed.cluster.calls import Call, Raised, Reply, Returned
 from mlsys.distributed.cluster.communicator import ClusterError, Deadlock, RankFailed
-from mlsys.distributed.cluster.exchange import PENDING, Exchange, Seat
+from mlsys.distributed.cluster.exchange import Exchange
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.run import Run
+from mlsys.distributed.cluster.run import Run, refuse_leftovers
+from mlsys.distributed.cluster.seat import PENDING, Seat
 from mlsys.distributed.cluster.shipping import program_failed
-from mlsys.distributed.cluster.simulated import refuse_leftovers
 from mlsys.distributed.cluster.untrusted import checked
 
 

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlsys.distributed.cluster.calls import Outgoing
 from mlsys.distributed.cluster.communicator import ClusterError
+from mlsys.distributed.cluster.faults import Faults
 from mlsys.foundations.measurement.trace import Trace
 
 Counts = NDArray[np.int64]
@@ -43,6 +45,7 @@ class LinkTraffic:
 class Tally(Protocol):
     """What a cluster has counted for one rank."""
 
+    alive: bool
     sent_bytes: int
     sent_messages: int
     received_bytes: int
@@ -89,3 +92,29 @@ class Run:
     traffic: Traffic | None = None  # None on MPI, where nobody counts
     trace: Trace | None = None
     dead: tuple[int, ...] = ()
+
+
+class Cluster(Protocol):
+    """What a cluster knows when its program has ended."""
+
+    faults: Faults
+
+    @property
+    def ranks(self) -> Sequence[Tally]:
+        """The tallies of all ranks."""
+
+    def left_over(self) -> list[Outgoing]:
+        """What was sent and never received."""
+
+
+def refuse_leftovers(cluster: Cluster) -> None:
+    """A message that nobody received is a mistake, as in MPI, unless something went wrong."""
+    left = cluster.left_over()
+    if left and not cluster.faults.of_messages and all(rank.alive for rank in cluster.ranks):
+        rows = [
+            f"rank {each.source} sent rank {each.dest} {each.nbytes} bytes (tag {each.tag})"
+            for each in left[:4]
+        ]
+        raise ClusterError(
+            f"the program ended, and {len(left)} message(s) were never received: {'; '.join(rows)}"
+        )

@@ -63,14 +63,14 @@ def _is_machinery(file: Path) -> bool:
 
 
 def program_failed(errors: Mapping[int, BaseException], texts: Mapping[int, str]) -> ProgramFailed:
-    """One error for all ranks that raised, told by the traceback of the first.
+    """One error for all ranks that raised, told by the traceback of the first in ``errors``.
 
     >>> print(program_failed({2: ValueError("no")}, {2: "ValueError: no"}))
     rank 2 raised ValueError: no
     <BLANKLINE>
     ValueError: no
     """
-    first, *others = sorted(errors)
+    first, *others = errors
     message = f"rank {first} raised {type(errors[first]).__name__}: {errors[first]}"
     if others:
         message += f" (and so did {named(others)})"

@@ -11,14 +11,15 @@ import math
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlsys.distributed.cluster.calls import Call, Raised, Reply, Returned
-from mlsys.distributed.cluster.communicator import ClusterError, Program, RankFailed
+from mlsys.distributed.cluster.communicator import Program, RankFailed
 from mlsys.distributed.cluster.endpoint import Endpoint, Line
 from mlsys.distributed.cluster.engine import Engine
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.run import ProgramFailed, Run
+from mlsys.distributed.cluster.run import Run, refuse_leftovers
+from mlsys.distributed.cluster.shipping import program_failed
 from mlsys.distributed.cluster.topology import Topology, flat
 
 _HERE = str(Path(__file__).parent)
@@ -111,7 +112,17 @@ class SimulatedCluster:
                 ranks.kill(rank)
 
 
-def drive(engine: Engine, host: Greenlets) -> Run:
+class Host(Protocol):
+    """Where the code of ranks runs."""
+
+    def resume(self, rank: int, reply: Reply) -> Call | Returned | Raised:
+        """Let a rank run until it calls again, or ends."""
+
+    def kill(self, rank: int) -> None:
+        """End a rank where it stands."""
+
+
+def drive(engine: Engine, host: Host) -> Run:
     """Let the engine and the ranks of a host talk until all have ended."""
     values: list[Any] = [None] * len(engine.ranks)
     raised: dict[int, Raised] = {}
@@ -129,31 +140,10 @@ def drive(engine: Engine, host: Greenlets) -> Run:
                 break  # the others would wait for it, or go on for nothing
         engine.take(rank, call)
     if raised:
-        raise failed(raised)
+        raise program_failed(
+            {rank: how.error for rank, how in raised.items()},
+            {rank: how.text for rank, how in raised.items()},
+        )
     refuse_leftovers(engine)
     dead = tuple(rank.number for rank in engine.ranks if not rank.alive)
     return Run(values, engine.ended, engine.traffic(), engine.trace, dead)
-
-
-def failed(raised: dict[int, Raised]) -> ProgramFailed:
-    """One error for all that went wrong, with the traceback of the first."""
-    first, others = next(iter(raised)), [str(rank) for rank in raised][1:]
-    text = f"rank {first} raised {type(raised[first].error).__name__}: {raised[first].error}"
-    if others:
-        text += f" (and so did rank {', '.join(others)}, later)"
-    return ProgramFailed(
-        f"{text}\n\n{raised[first].text}", {rank: each.error for rank, each in raised.items()}
-    )
-
-
-def refuse_leftovers(engine: Engine) -> None:
-    """A message that nobody received is a mistake, as in MPI, unless something went wrong."""
-    left = engine.left_over()
-    if left and not engine.faults.of_messages and all(rank.alive for rank in engine.ranks):
-        rows = [
-            f"rank {each.source} sent rank {each.dest} {each.nbytes} bytes (tag {each.tag})"
-            for each in left[:4]
-        ]
-        raise ClusterError(
-            f"the program ended, and {len(left)} message(s) were never received: {'; '.join(rows)}"
-        )
