@@ -32,35 +32,11 @@ from mlsys.distributed.cluster.calls import (
 from mlsys.distributed.cluster.communicator import ANY_SOURCE
 from mlsys.distributed.cluster.deadlock import Waiting, explain
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.mailbox import Mailbox
 from mlsys.distributed.cluster.run import Traffic
-from mlsys.distributed.cluster.untrusted import Malformed
+from mlsys.distributed.cluster.seat import OVERHEAD, PENDING, Seat, transfers
 
-OVERHEAD = 300  # bytes that a message takes beside its payload, about
 SENT = Outgoing(0, "", 0, 0, "", b"")  # instead of a message that its sender may forget
 SENT.done = 0.0
-PENDING: Any = object()  # instead of a value: there is none yet
-
-
-class Seat:
-    """What the exchange knows of one rank."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.box = Mailbox()
-        self.requests: dict[int, Outgoing | Incoming] = {}  # started and not yet waited for
-        self.call: Call | None = None  # that it is blocked in
-        self.waits: tuple[Outgoing | Incoming, ...] = ()  # what that waits for, if a Step
-        self.line = ""  # of its program, where it called last
-        self.since = 0.0  # when that was
-        self.value: Any = PENDING  # of the call that it has made
-        self.alive, self.returned = True, False
-        self.depth = 0  # messages in the longest chain that led here
-        self.held = 0  # bytes of messages in its buffer
-        self.under_way = 0  # bytes that it has sent and nobody has received
-        self.told: set[int] = set()  # the dead it has been told of
-        self.sent_bytes = self.sent_messages = self.received_bytes = self.received_messages = 0
-        self.compute = self.waited = 0.0  # seconds
 
 
 class Exchange:
@@ -92,7 +68,7 @@ class Exchange:
     def take(self, rank: int, call: Call, now: float, line: str = "") -> None:
         """The rank's next call. Its value is there at once, or when it comes into ``freed``."""
         seat = self.ranks[rank]
-        self._admit(seat, call)
+        seat.admit(call, self._room)
         seat.line, seat.since, seat.value = line, now, PENDING
         self.advance(now)
         if self._revoked & _contexts(call):
@@ -101,26 +77,6 @@ class Exchange:
         _START[type(call)](self, seat, call)
         seat.call = call
         self._look(seat)
-
-    def _admit(self, seat: Seat, call: Call) -> None:
-        """Refuse numbers of requests that make no sense, and more than there is room for."""
-        new, waits, sending = set[int](), set[int](), 0
-        if isinstance(call, Test):
-            waits = {call.request}
-        elif isinstance(call, Step):
-            sending = sum(send.nbytes + OVERHEAD for send in call.sends)
-            if call.waits is not None:
-                new = {part.request for part in (*call.sends, *call.receives)}
-                waits = set(call.waits)
-        if new & seat.requests.keys() or not seat.requests.keys() | new >= waits:
-            raise Malformed(f"rank {seat.number}: no such requests, or used before: {waits or new}")
-        needed = seat.under_way + sending + OVERHEAD * len(seat.requests)
-        if needed > self._room:
-            raise Malformed(
-                f"rank {seat.number}: what it has sent, and nobody has received, and its "
-                f"{len(seat.requests):,} open requests need {needed:,} bytes, more than "
-                f"{self._room:,}"
-            )
 
     def advance(self, now: float) -> None:
         """Deliver what was late and is due."""
@@ -159,7 +115,7 @@ class Exchange:
     # How calls start.
 
     def _step(self, seat: Seat, call: Step) -> None:
-        new = (*call.sends, *call.receives)
+        new = transfers(call)
         if call.waits is not None:
             seat.requests.update((transfer.request, transfer) for transfer in new)
         for receive in call.receives:
@@ -194,7 +150,7 @@ class Exchange:
         return None
 
     def _value_of_step(self, seat: Seat) -> Any:
-        undone = [transfer for transfer in seat.waits if transfer.done is None]
+        undone = seat.undone()
         for transfer in undone:
             if failure := self._hopeless(seat, transfer):
                 return self._give_up(seat, seat.waits, failure)
@@ -212,7 +168,7 @@ class Exchange:
         message = seat.box.first(call, math.inf)
         if message is not None:
             return _arrived(message, b"")
-        failure = self._hopeless(seat, Incoming(0, *call[:3]))
+        failure = self._hopeless(seat, seat.undone()[0])
         return failure or (PENDING if call.block else None)
 
     def _value_of_shrink(self, call: Shrink) -> Any:
@@ -235,10 +191,10 @@ class Exchange:
         return _arrived(message, message.payload)
 
     def _give_up(
-        self, seat: Seat, transfers: Iterable[Outgoing | Incoming], failure: Failure
+        self, seat: Seat, given_up: Iterable[Outgoing | Incoming], failure: Failure
     ) -> Failure:
         """End transfers of which one can never be done."""
-        for transfer in transfers:
+        for transfer in given_up:
             if type(transfer) is Incoming:
                 seat.box.forget(transfer)
         return failure
@@ -357,21 +313,10 @@ class Exchange:
 
     def waiting(self, seat: Seat) -> Waiting:
         """What a blocked rank waits for."""
-        match call := seat.call:
-            case Shrink():
-                late = [n for n in call.group if n not in self.dead and self.ranks[n].call != call]
-                return Waiting(
-                    seat.number, "in Shrink for the rest of the living", tuple(late), seat.line
-                )
-            case Probe():
-                waits: list[Outgoing | Incoming] = [Incoming(0, *call[:3])]
-            case Step():
-                waits = [transfer for transfer in seat.waits if transfer.done is None]
-            case _:
-                waits = []
-        purpose = " and ".join(transfer.purpose for transfer in waits)
-        peers = tuple(transfer.peer for transfer in waits if transfer.peer != ANY_SOURCE)
-        return Waiting(seat.number, purpose, peers, seat.line)
+        late: tuple[int, ...] = ()
+        if type(call := seat.call) is Shrink:
+            late = tuple(n for n in call.group if n not in self.dead and self.ranks[n].call != call)
+        return seat.waiting(late)
 
     def traffic(self) -> Traffic:
         """What has been counted."""
@@ -389,7 +334,7 @@ def _arrived(message: Outgoing, payload: bytes) -> Arrived:
 def _contexts(call: Call) -> set[str]:
     """The communicators on which a call starts something that a Revoke ends."""
     if isinstance(call, Step):
-        return {part.context for part in (*call.sends, *call.receives)}
+        return {transfer.context for transfer in transfers(call)}
     return {call.context} if isinstance(call, Probe) else set()
 
 

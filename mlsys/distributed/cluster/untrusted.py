@@ -56,15 +56,18 @@ def checked(call: object, ranks: int) -> Call:
 
 def _good_step(step: Step, ranks: int) -> bool:
     sends, receives, waits = step
-    named = waits is not None
     return (
         all(type(part) is tuple and len(part) <= MOST for part in (sends, receives, waits or ()))
         and all(_good_outgoing(send, ranks) for send in sends)
         and all(_good_incoming(receive, ranks) for receive in receives)
         and all(_is_int(number, 0, MOST_REQUESTS) for number in waits or ())
         and _differ(waits or ())
-        and not (named and not _differ([part.request for part in (*sends, *receives)]))
+        and (waits is None or _differ(_numbers(step)))
     )
+
+
+def _numbers(step: Step) -> list[int]:
+    return [send.request for send in step.sends] + [want.request for want in step.receives]
 
 
 def _good_outgoing(send: Any, ranks: int) -> bool:
