@@ -26,6 +26,7 @@ IMPORTED = (
     "autograder/**/*.py",
     "labs/**/*.py",
     "book/figures.py",
+    "book/stepper.py",
     "benchmarks/results/*.json",
 )
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
