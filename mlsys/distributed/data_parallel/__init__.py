@@ -13,4 +13,9 @@ Read in this order:
 - ``trainer``: a run of the training chapter on many ranks.
 - ``training``: real runs: ``python -m mlsys.distributed.data_parallel --help``.
 - ``overlap``: how much of the communication hides behind the computation.
+- ``compression``: fewer bytes, and what was left out the next time.
+- ``local_sgd``: average weights now and then, and when.
+- ``gossip``: average with neighbours only.
+- ``elastic``: ranks die, leave and join.
+- ``scaling``: what is left of a hundred machines' speed.
 """

@@ -1,9 +1,9 @@
 """Local SGD: each rank goes its own way for τ steps, then all take the mean of their weights.
 
-A step costs Y seconds of work and an averaging D, so that with one averaging in τ steps a step takes
-Y + D/τ. What is saved is paid for in error: between two averagings the ranks drift towards the
-optima of their own examples, the more the larger τ, and the mean of where they end is not where all
-together would have gone. So a large τ is fast at first and stops at a higher loss. Adaptive
+A step costs Y seconds of work and an averaging D, so that with one averaging in τ steps a step
+takes Y + D/τ. What is saved is paid for in error: between two averagings the ranks drift towards
+the optima of their own examples, the more the larger τ, and the mean of where they end is not where
+all together would have gone. So a large τ is fast at first and stops at a higher loss. Adaptive
 communication begins with a large τ and lowers it with the loss, and has both.
 Source: Stich, "Local SGD converges fast and communicates little", ICLR 2019; Wang and Joshi,
 "Adaptive communication strategies to achieve the best error-runtime trade-off in local-update
@@ -29,7 +29,7 @@ Period = Callable[[float, float], int]  # (seconds so far, loss) -> steps until 
 class Trajectory(NamedTuple):
     """One row for the start and for each averaging; arrays of one length, for a figure."""
 
-    seconds: Array  # on the cluster's clock
+    seconds: Array  # on the cluster's clock, as this rank reads it
     steps: Array  # of each rank, so far
     loss: Array  # of the averaged weights
     period: Array  # τ: the steps that follow
@@ -55,7 +55,7 @@ def local_sgd(
     steps, now, rows = 0, 0.0, []
     while True:
         tau = period(now, error := loss(weights))
-        rows.append((now, steps, error, tau))
+        rows.append((comm.now(), steps, error, tau))
         if now >= until:
             return Trajectory(*map(np.array, zip(*rows, strict=True)))
         for _ in range(tau):
@@ -66,12 +66,12 @@ def local_sgd(
 
 
 def average_weights(comm: Communicator, weights: Array) -> float:
-    """Replace weights by their mean over the ranks, in place; returns the time, agreed by all.
+    """Replace weights by their mean over the ranks, in place; returns a time, the same on all.
 
-    Ranks leave an allreduce at different moments. Their clocks travel along, so that all decide
-    by the same one: the mean.
+    Clocks of different ranks differ. They travel along with the weights, as they were at the
+    start, and whatever is decided by the clock is decided by their mean.
     """
-    both = np.append(weights, comm.now())
+    both = np.append(weights, weights.dtype.type(comm.now()))
     ring_allreduce(comm, both)
     both /= comm.Get_size()
     weights[:] = both[:-1]

@@ -1,11 +1,11 @@
 """Scaling efficiency: what share of so many machines' speed is left when they train one model.
 
 A step of P workers takes the work of one batch and an exchange of n bytes of gradients. Around a
-ring each machine's cable carries 2n(P - 1)/P bytes each way, whatever P is; to a central server come
-P n, and P n go back. With one server on each machine, and g workers, a cable carries 2g n each way:
-better by far than one for all, and still g times the ring. The model is played on the virtual clock
-with constants that others have published. It leaves out what is not in them: the additions on the
-servers, the input, and whatever interferes.
+ring each machine's cable carries 2n(P - 1)/P bytes each way, whatever P is; to a central server
+come P n, and P n go back. With one server on each machine, and g workers, a cable carries 2g n each
+way: better by far than one for all, and still g times the ring. The model is played on the virtual
+clock with constants that others have published. It leaves out what is not in them: the additions on
+the servers, the input, and whatever interferes.
 Source: Sergeev and Del Balso, "Horovod: fast and easy distributed deep learning in TensorFlow",
 2018.
 """
@@ -21,16 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsys.distributed.allreduce.ring import ring_allreduce
-from mlsys.distributed.cluster import Communicator, SimulatedCluster, Status, Topology, two_level
+from mlsys.distributed.cluster import Communicator, SimulatedCluster, Topology, two_level
 
 Array = NDArray[Any]
 
-# Horovod's machines: four GPUs each on PCIe, and one port of 25 Gbit/s (Horovod's benchmark page).
-# Latencies of one step of a ring, within and between machines: NCCL 2.8's own tuning table
-# (src/graph/tuning.cc, protocol Simple), which also counts PCIe as 12 GB/s.
+# Horovod's machines: four GPUs each, and one port of 25 Gbit/s (Horovod's benchmark page). What one
+# step of a ring waits, 5.7 µs over PCIe and 9.6 µs over the network, stands in NCCL's tuning table
+# (src/graph/tuning.cc as of 2020, protocol Simple), which also reckons with 12 GB/s for PCIe.
 PER_MACHINE = 4
 INSIDE = (5.7e-6, 1 / 12e9)  # α in seconds, β in seconds per byte
-BETWEEN = (9.6e-6, 8 / 25e9)
+BETWEEN = (9.6e-6 - 5.7e-6, 8 / 25e9)  # a message between machines crosses both
 FUSION = 64 << 20  # bytes: Horovod's default fusion buffer
 BACKWARD = 2 / 3  # of a step's work: two matrix products for each one of the forward pass
 
@@ -140,59 +140,61 @@ def ring_step(comm: Communicator, workload: Workload, machines: int, overlap: bo
 
 def servers_step(comm: Communicator, workload: Workload, machines: int, overlap: bool) -> None:
     """The last rank of each machine is a server."""
-    per_machine = comm.Get_size() // machines
-    servers = [rank for rank in range(comm.Get_size()) if rank % per_machine == per_machine - 1]
-    central_step(comm, workload, servers, comm.Get_size() - machines, overlap)
+    central_step(comm, workload, machines, machines, overlap)
 
 
 def server_step(comm: Communicator, workload: Workload, machines: int, overlap: bool) -> None:
     """The last rank of the first machine is the server; those of the others do nothing."""
-    per_machine = comm.Get_size() // machines
-    if comm.Get_rank() % per_machine < per_machine - 1 or comm.Get_rank() < per_machine:
-        central_step(comm, workload, [per_machine - 1], comm.Get_size() - machines, overlap)
+    central_step(comm, workload, machines, 1, overlap)
 
 
 def central_step(
-    comm: Communicator, workload: Workload, servers: list[int], workers: int, overlap: bool
+    comm: Communicator, workload: Workload, machines: int, servers: int, overlap: bool
 ) -> None:
     """Servers add what all workers push and send it back, buffer by buffer."""
-    rank = comm.Get_rank()
-    for tag, (ready, buffer) in enumerate(buffers(workload, overlap)):
-        parts = np.array_split(buffer, len(servers))
-        if rank in servers:
-            serve(comm, parts[servers.index(rank)], workers, tag)
-        else:
+    per_machine = comm.Get_size() // machines
+    machine, place = divmod(comm.Get_rank(), per_machine)
+    ranks = [per_machine * m + per_machine - 1 for m in range(servers)]
+    for ready, buffer in buffers(workload, overlap):
+        parts = np.array_split(buffer, servers)
+        if place < per_machine - 1:
             wait_until(comm, ready)
-            push_and_pull(comm, parts, servers, tag)
-    if rank not in servers:
+            push_and_pull(comm, parts, ranks, machine)
+        elif machine < servers:
+            serve(comm, parts[machine], machines, machine)
+    if place < per_machine - 1:
         wait_until(comm, workload.seconds)
 
 
-def push_and_pull(comm: Communicator, parts: list[Array], servers: list[int], tag: int) -> None:
+def push_and_pull(comm: Communicator, parts: list[Array], servers: list[int], machine: int) -> None:
     """Send each server its part of a gradient, and take back the sum over all workers.
 
-    Everybody begins with another server, so that they do not all queue at the first.
+    machine 0 pushes to server   0 1 2 3    and is served by   0 3 2 1
+    machine 1                    1 2 3 0                       1 0 3 2     one round a column:
+    machine 2                    2 3 0 1                       2 1 0 3     no two in the
+    machine 3                    3 0 1 2                       3 2 1 0     same row or column
     """
-    first = comm.Get_rank() % len(servers)
-    turns = list(zip(servers, parts, strict=True))
-    turns = turns[first:] + turns[:first]
-    requests = [comm.Isend(part.copy(), server, tag) for server, part in turns]
-    requests += [comm.Irecv(part, server, tag) for server, part in turns]
-    for request in requests:
-        request.Wait()
+    count = len(servers)
+    for turn in range(count):
+        there = (machine + turn) % count
+        comm.Send(parts[there], servers[there])
+    for turn in range(count):
+        there = (machine - turn) % count
+        comm.Recv(parts[there], servers[there])
 
 
-def serve(comm: Communicator, part: Array, workers: int, tag: int) -> None:
-    """Add what ``workers`` ranks push into ``part``, and send it back in the order of arrival."""
-    came, order = np.empty_like(part), []
-    status = Status()
+def serve(comm: Communicator, part: Array, machines: int, machine: int) -> None:
+    """Add what all workers push into ``part``, and send it back, machine by machine."""
+    per_machine = comm.Get_size() // machines
+    came = np.empty_like(part)
     part[:] = 0
-    for _ in range(workers):
-        comm.Recv(came, tag=tag, status=status)
+    for _ in range(machines * (per_machine - 1)):
+        comm.Recv(came)
         part += came
-        order.append(status.Get_source())
-    for request in [comm.Isend(part, worker, tag) for worker in order]:
-        request.Wait()
+    for turn in range(machines):
+        first = per_machine * ((machine + turn) % machines)
+        for worker in range(first, first + per_machine - 1):
+            comm.Send(part, worker)
 
 
 Step = Callable[[Communicator, Workload, int, bool], None]
