@@ -316,7 +316,7 @@ class Exchange:
         late: tuple[int, ...] = ()
         if type(call := seat.call) is Shrink:
             late = tuple(n for n in call.group if n not in self.dead and self.ranks[n].call != call)
-        return seat.waiting(late)
+        return seat.waiting(seat.line, late)
 
     def traffic(self) -> Traffic:
         """What has been counted."""

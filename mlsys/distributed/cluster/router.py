@@ -61,6 +61,7 @@ class Router:
         room: float = math.inf,
         kill: Callable[[int], None] = lambda rank: None,
     ) -> None:
+        faults.check(ranks)
         self.exchange = Exchange(ranks, faults, eager=eager, buffer=buffer, room=room)
         self.returned: dict[int, Any] = {}  # by rank, what it returned
         self.raised: dict[int, Raised] = {}
@@ -114,6 +115,8 @@ class Router:
     def end(self, rank: int, how: Returned | Raised) -> None:
         """A rank's program has returned or raised. Nobody can reach one that has raised."""
         with self._lock:
+            if not self.exchange.ranks[rank].alive:
+                return  # it was dead when it said so
             if isinstance(how, Returned):
                 self.returned[rank] = how.value
                 self.exchange.dismiss(rank)

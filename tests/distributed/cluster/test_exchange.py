@@ -182,7 +182,7 @@ def test_stuck_says_who_waits_for_whom() -> None:
     assert table.stuck() == ""
     table.do(1, Shrink("world", (0, 1, 2)))
     table.dismiss(2)
-    assert "rank 1 waits in Shrink for the rest of the living" in table.stuck()
+    assert "rank 1 waits for the rest of the living to Shrink" in table.stuck()
     assert "rank 2, for which rank 1 waits, has returned" in table.stuck()
 
 
