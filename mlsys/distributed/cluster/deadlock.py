@@ -46,11 +46,11 @@ def circle_of(waiting: Sequence[Waiting]) -> list[int]:
     >>> circle_of([Waiting(0, "", (1,)), Waiting(1, "", (2,)), Waiting(2, "", (1,))])
     [1, 2, 1]
     """
-    next_of = {w.rank: w.peers for w in waiting}
-    for start in next_of:
-        path = [start]
-        while next_of.get(path[-1]):
-            path.append(next_of[path[-1]][0])
-            if path[-1] in path[:-1]:
-                return path[path.index(path[-1]) :]
-    return []
+    left = {w.rank: w.peers for w in waiting}
+    while free := [rank for rank in left if not any(peer in left for peer in left[rank])]:
+        for rank in free:  # it waits for nobody who waits, or no more
+            del left[rank]
+    path = list(left)[:1]
+    while path and path[-1] not in path[:-1]:
+        path.append(next(peer for peer in left[path[-1]] if peer in left))
+    return path[path.index(path[-1]) :] if path else []
