@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from mlsys.distributed.allreduce.ring import ring_allreduce
 from mlsys.distributed.cluster import Communicator, Faults, ProgramFailed, Run, SimulatedCluster
+from mlsys.distributed.cluster.processes import ProcessCluster
 from mlsys.distributed.data_parallel.elastic import State, Wanted, elastic, share
 from mlsys.foundations.training.cursor import BatchCursor
 
@@ -50,8 +53,13 @@ def alone() -> Any:
     return weights
 
 
-def program(world: Communicator, every: int = 2, wanted: Wanted | None = None) -> Any:
-    """Train; returns weights, how often each example was used, and the sizes seen at each step."""
+def program(
+    world: Communicator, every: int = 2, wanted: Wanted | None = None, suicide: Any = ()
+) -> Any:
+    """Train; returns weights, how often each example was used, and the sizes seen at each step.
+
+    suicide: pairs of a rank and the step in which it kills itself, really.
+    """
     model = Arrays(weights=np.zeros(FEATURES), used=np.zeros(EXAMPLES), steps=np.zeros(1))
     cursor = BatchCursor(EXAMPLES, BATCH, seed=1)
     sizes: list[int] = []
@@ -61,6 +69,8 @@ def program(world: Communicator, every: int = 2, wanted: Wanted | None = None) -
         while cursor.epoch < EPOCHS:
             batch = next(cursor)
             mine = share(batch, comm)
+            if (world.Get_rank(), steps[0]) in suicide:
+                os.kill(os.getpid(), signal.SIGKILL)
             comm.compute(STEP * len(mine) / BATCH)
             counts = np.bincount(mine, minlength=EXAMPLES)
             both = np.concatenate([gradient(weights, mine) / len(batch), counts])
@@ -162,6 +172,18 @@ def test_work_since_the_last_commit_is_done_again() -> None:
     check(run)
     steps = run.values[0][2]
     assert steps == [3] * 10 + [2] * 4  # 3.5 s is in step 11; the last commit was at step 8
+
+
+@pytest.mark.multiprocess
+def test_processes_that_are_killed_are_survived_by_the_same_program() -> None:
+    """Rank 1 dies in step 5 and rank 0, to whom all listen, in step 9; rank 3 was a spare."""
+    cluster = ProcessCluster(4, timeout=45.0)
+    run = cluster.run(program, 2, lambda seconds: 3, [(1, 5), (0, 9)])
+    check(run)
+    assert sorted(run.dead) == [0, 1]
+    sizes = run.values[2][2]  # of the commits: steps 4 and 8
+    assert sizes[:5] == [3] * 5
+    assert sizes[-4:] == [2] * 4
 
 
 def test_an_error_that_is_no_death_reaches_the_caller() -> None:
