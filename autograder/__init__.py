@@ -8,6 +8,7 @@ crosses. To read it all, follow one submission:
     grade               the checks in turn, each with a child of its own
     checks, student     how a check is written, and what it sees of the student's code
     race                marks for speed
+    ranks               rank programs on a cluster that is simulated, or routed, on this side
     wire                the frames that cross
     sandbox, tiers      what a child sees, on this machine and on others
     process, forks      how children are started, asked, timed and ended

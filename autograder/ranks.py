@@ -1,15 +1,17 @@
 """Ranks of a student's program on a cluster of the grader's: what they cost is counted here.
 
-The rank functions run in the sandbox; the engine, and so the clock and every counter of bytes,
-messages and rounds, is on this side of the pipe. What a rank sends crosses as opaque bytes, is
-handed on to whom it is for, and is never decoded. Most runs have all ranks in one child, which is
-quick: but then they could whisper to each other over its memory. With ``apart`` each has a child
+The rank functions run in the sandbox; engine or router, and so the clock and every counter of
+bytes, messages and rounds, are on this side of the pipe. What a rank sends crosses as opaque bytes,
+is handed on to whom it is for, and is never decoded. Most runs have all ranks in one child, which
+is quick: but then they could whisper to each other over its memory. With ``apart`` each has a child
 of its own, and nothing but messages between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograder.student import Conversation, Student, StudentError, StudentRaised
@@ -17,6 +19,7 @@ from mlsys.distributed.cluster.calls import Call, Raised, Reply, Returned
 from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
 from mlsys.distributed.cluster.engine import Engine
 from mlsys.distributed.cluster.plain import call_from_plain, reply_to_plain
+from mlsys.distributed.cluster.router import Router
 from mlsys.distributed.cluster.run import ProgramFailed, Run
 from mlsys.distributed.cluster.simulated import drive
 from mlsys.distributed.cluster.topology import Topology, flat
@@ -92,22 +95,85 @@ def simulate(
     apart: bool = False,
     **settings: Any,
 ) -> Run:
-    """Run ``function(comm, *arguments[rank])`` of the student's file on every rank.
+    """Run ``function(comm, *arguments[rank])`` of the student's file on every rank, simulated.
 
     settings: of `mlsys.distributed.cluster.engine.Engine`. Raises `StudentError` for a rank that
     raises, a deadlock, a message that nobody receives.
     """
+    with _students_errors(), _ranks_of(student, function, arguments, apart) as ranks:
+        return drive(Engine(topology or flat(len(arguments)), **settings), ranks)
+
+
+def route(
+    student: Student,
+    function: str,
+    arguments: Sequence[tuple[Any, ...]],
+    *,
+    timeout: float = 10.0,
+    **settings: Any,
+) -> Run:
+    """Run it on processes that run at the same time, each in a sandbox of its own.
+
+    settings: of `mlsys.distributed.cluster.router.Router`, through which all messages pass; time
+    is that of this machine's clock. timeout: seconds. Raises as `simulate` does.
+    """
+    with _students_errors(), _ranks_of(student, function, arguments, apart=True) as ranks:
+        router = Router(len(arguments), kill=ranks.kill, room=MOST_BYTES, **settings)
+        threads = [
+            threading.Thread(target=router.serve, args=(rank, _Channel(ranks, rank)), daemon=True)
+            for rank in range(len(arguments))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            router.run(timeout)
+        finally:
+            router.close()
+            ranks.close()  # whoever still waits for a rank is told that it is gone
+            for thread in threads:
+                thread.join()
+        return router.outcome()
+
+
+class _Channel:
+    """The way from a router to one rank."""
+
+    def __init__(self, ranks: StudentRanks, rank: int) -> None:
+        self._ranks, self._rank = ranks, rank
+        self._reply: Reply = (0.0, None)
+
+    def receive(self) -> tuple[Call | Returned | Raised, str]:
+        """What the rank says to the last reply."""
+        return self._ranks.resume(self._rank, self._reply), ""
+
+    def send(self, reply: Reply) -> None:
+        """The reply, which it gets when it is listened to again."""
+        self._reply = reply
+
+
+@contextlib.contextmanager
+def _ranks_of(
+    student: Student, function: str, arguments: Sequence[tuple[Any, ...]], apart: bool
+) -> Iterator[StudentRanks]:
     ranks = StudentRanks(student, function, arguments, apart)
-    engine = Engine(topology or flat(len(arguments)), **settings)
     try:
-        return drive(engine, ranks)
-    except ProgramFailed as failed:
-        first = next(iter(failed.errors.items()))
-        raise StudentError("error", "rank {}: {}".format(*first)) from None
-    except (ClusterError, KeyError) as error:
-        raise StudentError("error", str(error)) from None
+        yield ranks
     finally:
         ranks.close()
+
+
+@contextlib.contextmanager
+def _students_errors() -> Iterator[None]:
+    """What went wrong on the cluster is a fault of the student's program."""
+    try:
+        yield
+    except ProgramFailed as failed:
+        rank, error = next(iter(failed.errors.items()))
+        if isinstance(error, StudentError):
+            raise error from None
+        raise StudentError("error", f"rank {rank}: {error}") from None
+    except ClusterError as error:
+        raise StudentError("error", str(error)) from None
 
 
 def _payload(said: Any) -> int:

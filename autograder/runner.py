@@ -31,7 +31,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from autograder import confine, wire
@@ -156,12 +156,8 @@ def probe(
     modules: dict[str, ModuleType], name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     """What the lab's probe ``name`` returns for the student's module."""
-    try:
+    with _the_missing_named(modules[STUDENT]):
         return getattr(modules[PROBES], name)(modules[STUDENT], *arguments, **keywords)
-    except AttributeError as error:
-        if error.obj is modules[STUDENT]:
-            raise Missing(error.name) from None
-        raise
 
 
 def new(
@@ -237,7 +233,8 @@ def begin(modules: dict[str, ModuleType], name: str, arguments: list[Any]) -> in
 
 def go_on(modules: dict[str, ModuleType], of: int, answer: Any) -> list[Any]:
     """Let a conversation run on: whether it has ended, and what it says or returns."""
-    told: list[Any] = _objects[of].go_on(answer)
+    with _the_missing_named(modules[STUDENT]):
+        told: list[Any] = _objects[of].go_on(answer)
     return told
 
 
@@ -254,6 +251,17 @@ _DEEDS: dict[str, Callable[..., Any]] = {
     "go_on": go_on,
     "usage": usage,
 }
+
+
+@contextlib.contextmanager
+def _the_missing_named(student: ModuleType) -> Iterator[None]:
+    """What a probe asked for and the student's file does not define."""
+    try:
+        yield
+    except AttributeError as error:
+        if error.obj is student:
+            raise Missing(error.name) from None
+        raise
 
 
 def _text(error: BaseException) -> str:
