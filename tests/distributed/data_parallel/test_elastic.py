@@ -16,7 +16,10 @@ from mlsys.distributed.allreduce.ring import ring_allreduce
 from mlsys.distributed.cluster import Communicator, Faults, ProgramFailed, Run, SimulatedCluster
 from mlsys.distributed.cluster.processes import ProcessCluster
 from mlsys.distributed.data_parallel.elastic import State, Wanted, elastic, share
-from mlsys.foundations.training.cursor import BatchCursor
+from mlsys.distributed.data_parallel.trainer import distributed
+from mlsys.foundations.datasets import digits
+from mlsys.foundations.nn import MLP, cross_entropy
+from mlsys.foundations.training import AdamW, BatchCursor, Trainer
 
 EXAMPLES, FEATURES, BATCH, EPOCHS, RATE = 23, 3, 6, 3, 0.05
 STEP = 1.0  # seconds of work on the whole batch
@@ -184,6 +187,46 @@ def test_processes_that_are_killed_are_survived_by_the_same_program() -> None:
     sizes = run.values[2][2]  # of the commits: steps 4 and 8
     assert sizes[:5] == [3] * 5
     assert sizes[-4:] == [2] * 4
+
+
+# ------------------------------------------------------------ a run of the training chapter
+
+
+def digits_run() -> Trainer:
+    data, rng = digits(), np.random.default_rng(0)
+    x, y = data.x[:150], data.y[:150]
+    model = MLP([64, 12, 10], rng=rng)
+    optimizer = AdamW(model.named_parameters(), 1e-2)
+
+    def loss(model: Any, chosen: Any) -> Any:
+        return cross_entropy(model(x[chosen]), y[chosen])
+
+    return Trainer(model, optimizer, BatchCursor(150, 40, seed=0), loss=loss)
+
+
+def digits_program(world: Communicator, steps: int) -> Any:
+    trainer = digits_run()
+
+    def train(comm: Communicator, state: State) -> None:
+        run = distributed(trainer, comm)
+        while trainer.optimizer.count < steps:
+            comm.compute(STEP)
+            run.step()
+            state.commit()
+
+    model, optimizer, cursor = trainer.model, trainer.optimizer, trainer.cursor
+    elastic(world, State(model=model, optimizer=optimizer, cursor=cursor), train)
+    return [p.data for p in model.parameters()]
+
+
+def test_a_trainer_of_digits_ends_where_one_machine_does() -> None:
+    alone = digits_run()
+    alone.train(9)
+    run = SimulatedCluster(4, faults=Faults(crash={0: 3.2, 2: 6.0})).run(digits_program, 9)
+    assert run.dead == (0, 2)
+    for rank in (1, 3):
+        for found, wanted in zip(run.values[rank], alone.model.parameters(), strict=True):
+            np.testing.assert_allclose(found, wanted.data, atol=1e-4, rtol=0)
 
 
 def test_an_error_that_is_no_death_reaches_the_caller() -> None:
