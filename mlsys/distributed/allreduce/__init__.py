@@ -11,6 +11,9 @@ All work in place, on n elements that are seen as P chunks, one for each rank:
     allreduce        everybody has numbers      →  everybody has the sum
     alltoall         rank r has row r           →  rank k has column k
 
+Arrays must be contiguous, and alike on all ranks. An allreduce of arrays that are not raises on at
+least one rank; a rank that gives a reduction too little is not noticed, as in MPI.
+
 Read in this order:
 
 - ``ring``: the algorithm that made data parallelism cheap.
@@ -56,6 +59,7 @@ from mlsys.distributed.allreduce.ring import (
     allgather,
     chunks,
     half_ring_cost,
+    pieces,
     reduce_scatter,
     ring_allreduce,
     ring_cost,
@@ -111,6 +115,7 @@ __all__ = [
     "latency_bound",
     "naive_allreduce",
     "naive_cost",
+    "pieces",
     "reduce",
     "reduce_scatter",
     "reproducible_allreduce",

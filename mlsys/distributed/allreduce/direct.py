@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlsys.distributed.allreduce.ring import chunks, vector
+from mlsys.distributed.allreduce.ring import pieces, vector
 from mlsys.distributed.allreduce.tags import ALLTOALL, GATHER, NAIVE, SCATTER, rooted
 from mlsys.distributed.cluster.communicator import Array, Communicator
 
@@ -20,14 +20,13 @@ def scatter(comm: Communicator, array: Array, root: int = 0) -> None:
 
     The rest of rank r's array stays as it was. The root sends (P-1)/P n bytes in P - 1 messages.
     """
-    data, tag = vector(array), rooted(SCATTER, root, comm)
-    parts = chunks(data.size, comm.size)
+    parts, tag = pieces(array, comm.size), rooted(SCATTER, root, comm)
     if comm.rank != root:
-        comm.Recv(data[parts[comm.rank]], root, tag)
+        comm.Recv(parts[comm.rank], root, tag)
         return
     for rank in range(comm.size):
         if rank != root:
-            comm.Send(data[parts[rank]], rank, tag)
+            comm.Send(parts[rank], rank, tag)
 
 
 def gather(comm: Communicator, array: Array, root: int = 0) -> None:
@@ -35,14 +34,13 @@ def gather(comm: Communicator, array: Array, root: int = 0) -> None:
 
     The other ranks' arrays stay as they were. The root receives (P-1)/P n bytes in P - 1 messages.
     """
-    data, tag = vector(array), rooted(GATHER, root, comm)
-    parts = chunks(data.size, comm.size)
+    parts, tag = pieces(array, comm.size), rooted(GATHER, root, comm)
     if comm.rank != root:
-        comm.Send(data[parts[comm.rank]], root, tag)
+        comm.Send(parts[comm.rank], root, tag)
         return
     for rank in range(comm.size):
         if rank != root:
-            comm.Recv(data[parts[rank]], rank, tag)
+            comm.Recv(parts[rank], rank, tag)
 
 
 def alltoall(comm: Communicator, array: Array) -> None:

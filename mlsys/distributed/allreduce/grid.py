@@ -17,7 +17,7 @@ import numpy as np
 
 from mlsys.distributed.allreduce.ring import (
     allgather,
-    chunks,
+    pieces,
     reduce_scatter,
     ring_allreduce,
     ring_cost,
@@ -54,7 +54,7 @@ def hierarchical_allreduce(grid: Grid, array: Array, op: np.ufunc = np.add) -> N
     """
     data = vector(array)
     reduce_scatter(grid.row, data, op)
-    ring_allreduce(grid.column, data[chunks(data.size, grid.row.size)[grid.row.rank]], op)
+    ring_allreduce(grid.column, pieces(data, grid.row.size)[grid.row.rank], op)
     allgather(grid.row, data)
 
 
@@ -77,7 +77,7 @@ def _along(
     inner: Communicator, outer: Communicator, data: Array, op: np.ufunc, tag: int
 ) -> Iterator[list[Request]]:
     """`hierarchical_allreduce`: starts a step, yields what is under way, and goes on."""
-    mine = data[chunks(data.size, inner.size)[inner.rank]]
+    mine = pieces(data, inner.size)[inner.rank]
     yield from _reducing(inner, data, op, tag)
     yield from _reducing(outer, mine, op, tag)
     yield from _gathering(outer, mine, tag)
@@ -86,7 +86,7 @@ def _along(
 
 def _reducing(comm: Communicator, data: Array, op: np.ufunc, tag: int) -> Iterator[list[Request]]:
     """`reduce_scatter`, step by step."""
-    parts = [data[part] for part in chunks(data.size, comm.size)]
+    parts = pieces(data, comm.size)
     for step in range(1, comm.size):
         mine = parts[(comm.rank - step - 1) % comm.size]
         arrived = np.empty_like(mine)
@@ -96,7 +96,7 @@ def _reducing(comm: Communicator, data: Array, op: np.ufunc, tag: int) -> Iterat
 
 def _gathering(comm: Communicator, data: Array, tag: int) -> Iterator[list[Request]]:
     """`allgather`, step by step."""
-    parts = [data[part] for part in chunks(data.size, comm.size)]
+    parts = pieces(data, comm.size)
     for step in range(comm.size - 1):
         place = parts[(comm.rank - step - 1) % comm.size]
         yield _exchange(comm, parts[(comm.rank - step) % comm.size], place, tag)

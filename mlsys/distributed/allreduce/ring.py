@@ -17,6 +17,8 @@ from mlsys.distributed.cluster.communicator import Array, Communicator
 def chunks(n: int, ranks: int) -> list[slice]:
     """Where each rank's chunk of n elements lies; their lengths differ by one at most.
 
+    None is longer than the last.
+
     >>> chunks(10, 4)
     [slice(0, 2, None), slice(2, 5, None), slice(5, 7, None), slice(7, 10, None)]
     """
@@ -31,6 +33,12 @@ def vector(array: Array) -> Array:
             f"{array.strides}; a collective works in place: give it np.ascontiguousarray(array)"
         )
     return array.reshape(-1)
+
+
+def pieces(array: Array, ranks: int) -> list[Array]:
+    """The chunks of a contiguous array, shared with it."""
+    data = vector(array)
+    return [data[part] for part in chunks(data.size, ranks)]
 
 
 def reduce_scatter(comm: Communicator, array: Array, op: np.ufunc = np.add) -> None:
@@ -48,9 +56,9 @@ def reduce_scatter(comm: Communicator, array: Array, op: np.ufunc = np.add) -> N
     which keeps it. The other chunks of the array are left with parts of sums.
     P - 1 rounds; each rank sends every chunk but its own.
     """
-    data, rank, size = vector(array), comm.rank, comm.size
-    parts = [data[part] for part in chunks(data.size, size)]
-    arrived = np.empty(-(-data.size // size), data.dtype)
+    rank, size = comm.rank, comm.size
+    parts = pieces(array, size)
+    arrived = np.empty_like(parts[-1])  # no chunk is longer than the last
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(1, size):
         sent, mine = parts[(rank - step) % size], parts[(rank - step - 1) % size]
@@ -72,8 +80,8 @@ def allgather(comm: Communicator, array: Array) -> None:
 
     P - 1 rounds; each rank sends every chunk but its right neighbour's.
     """
-    data, rank, size = vector(array), comm.rank, comm.size
-    parts = [data[part] for part in chunks(data.size, size)]
+    rank, size = comm.rank, comm.size
+    parts = pieces(array, size)
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(size - 1):
         sent, place = parts[(rank - step) % size], parts[(rank - step - 1) % size]
