@@ -1,4 +1,4 @@
-"""One call for all clusters: it finds the program, picks the cluster, refuses what makes no sense."""
+"""One call for all clusters: it finds the program, picks the cluster, refuses nonsense."""
 
 from __future__ import annotations
 
