@@ -61,13 +61,14 @@ class RankProcess:
         self._threads: list[threading.Thread] = []
 
     def prepare(self, ranks: int, work: bytes, deadline: float) -> None:
-        """Tell it who it is and what to run; it may take until the deadline to get ready."""
-        self.frames.connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `await_ready` says it
+        """Tell it who it is and what to run."""
+        self._set_limit(deadline)
+        with contextlib.suppress(OSError):  # `await_ready` says why
             self.frames.put((self.rank, ranks, work))
 
-    def await_ready(self) -> None:
+    def await_ready(self, deadline: float) -> None:
         """Return when it has the program and could begin."""
+        self._set_limit(deadline)
         try:
             said, _ = self.receive()
         except TimeoutError:
@@ -81,11 +82,15 @@ class RankProcess:
             raise program_failed({self.rank: said.error}, {self.rank: said.text})
         self.frames.connection.settimeout(None)
 
+    def _set_limit(self, deadline: float) -> None:
+        self.frames.connection.settimeout(max(deadline - time.monotonic(), 0.001))
+
     def attend(self, router: Router) -> None:
         """Let the router serve it from now on, and know when it has ended."""
 
         def watch() -> None:
             self.process.wait()
+            self.kill()  # what it has started could hold its channel open
             router.hang_up(self.rank)
 
         for task in (lambda: router.serve(self.rank, self), watch):
@@ -160,7 +165,7 @@ class ProcessCluster:
             for process in processes:
                 process.prepare(self.ranks, work, deadline)
             for process in processes:
-                process.await_ready()
+                process.await_ready(deadline)
             router = Router(self.ranks, kill=lambda rank: processes[rank].kill(), **self._settings)
             try:
                 for process in processes:

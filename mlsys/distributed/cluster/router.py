@@ -113,18 +113,22 @@ class Router:
             self._freed[seat.number].wait()
 
     def end(self, rank: int, how: Returned | Raised) -> None:
-        """A rank's program has returned or raised. Nobody can reach one that has raised."""
+        """A rank's program has returned or raised.
+
+        One that raised because of a death is as good as dead to the others, who so come to their
+        own error, or go on; any other error ends them all.
+        """
         with self._lock:
-            if not self.exchange.ranks[rank].alive:
-                return  # it was dead when it said so
+            if self._over or not self.exchange.ranks[rank].alive:
+                return
             if isinstance(how, Returned):
                 self.returned[rank] = how.value
                 self.exchange.dismiss(rank)
                 self._ended = self.now()
             else:
                 self.raised[rank] = how
-                self.exchange.bury(rank)
-                self._over |= not isinstance(how.error, RankFailed)
+                self._over = not isinstance(how.error, RankFailed)
+                self._bury(rank)
             self._changed()
 
     def lose(self, rank: int) -> None:
@@ -197,9 +201,11 @@ class Router:
                 self._bury(rank)
         while self.exchange.freed:
             self._freed[self.exchange.freed.pop()].notify()
+        left = self.exchange.left()
+        self._crashes = [crash for crash in self._crashes if self.exchange.ranks[crash[1]] in left]
         if not self._over and not self._crashes and (stuck := self.exchange.stuck()):
             self._finish(Deadlock(stuck))
-        if self._over or not self.exchange.left():
+        if self._over or not left:
             self._finish()
         if self.exchange.next_arrival < math.inf:
             self._news.notify()
@@ -216,7 +222,7 @@ class Router:
     def _bury(self, rank: int) -> bool:
         """Whether the rank was alive until now."""
         seat = self.exchange.ranks[rank]
-        if not seat.alive or seat.returned:
+        if self._over or not seat.alive or seat.returned:
             return False
         self.exchange.bury(rank)
         self._freed[rank].notify()

@@ -82,3 +82,12 @@ def test_whatever_a_program_raises_is_told(
     assert kind == RAISED
     assert type(raised) is error
     assert "why" in text
+
+
+def test_where_the_kernel_does_not_watch_the_rank_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents, ended = iter([7, 7, 1]), []
+    monkeypatch.setattr(process_rank.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(process_rank.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(process_rank.os, "_exit", ended.append)
+    process_rank.watch(7)
+    assert ended == [1]

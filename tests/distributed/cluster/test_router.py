@@ -115,6 +115,27 @@ def test_values_bytes_messages_and_rounds_are_those_of_the_virtual_clock(
         np.testing.assert_array_equal(getattr(real.traffic, count), getattr(virtual.traffic, count))
 
 
+@given(MESSAGES, st.integers(0, 3), st.integers(0, 9), st.sampled_from([math.inf, 0]))
+def test_whenever_a_rank_dies_each_other_returns_or_learns_of_it(
+    messages: list[tuple[int, int, int, int]], victim: int, after: int, eager: float
+) -> None:
+    def program(comm: Communicator) -> list[Any]:
+        mine = [index for index, message in enumerate(messages) if comm.rank in message[:2]]
+        if comm.rank == victim and after < len(mine):
+            exchange(comm, messages[: mine[after]], 0)
+            raise Killed
+        return exchange(comm, messages, 0)
+
+    try:
+        run = run_threads(4, program, eager=eager)
+    except ProgramFailed as failed:
+        assert all(isinstance(error, RankFailed) for error in failed.errors.values())
+    else:
+        expected = run_threads(4, exchange, messages, 0, eager=eager)
+        for rank in {*range(4)} - {*run.dead}:
+            assert run.values[rank] == expected.values[rank]
+
+
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=5), st.integers(0, 9))
 def test_from_anyone_every_message_comes_once_and_each_senders_in_order(
     counts: list[int], seed: int
