@@ -58,6 +58,7 @@ def settings(hosts: bool) -> dict[str, str]:
     """Environment variables for the launcher and the ranks, on one host or several.
 
     A start takes 0.2 s with them and 1.2 without, most of it spent on looking for fast networks.
+    Ranks fill one host after the other, and may be more than there are cores.
     A rank that waits gives its core away; where others want it too, a barrier then takes some
     microseconds and not milliseconds. On a core of its own that costs up to 1 µs a message:
     set OMPI_MCA_mpi_yield_when_idle=0 there.
@@ -69,7 +70,7 @@ def settings(hosts: bool) -> dict[str, str]:
         "OMPI_MCA_btl": "self,sm,tcp" if hosts else "self,sm",
         "OMPI_MCA_osc": "^ucx",
         "OMPI_MCA_mpi_yield_when_idle": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "PRTE_MCA_rmaps_default_mapping_policy": "slot:oversubscribe",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
