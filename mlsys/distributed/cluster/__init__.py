@@ -9,7 +9,9 @@ Read in this order:
 - ``network``: links at work.
 - ``faults``: what goes wrong on purpose.
 - ``mailbox``: which message belongs to which receive.
+- ``agenda``: what will happen, and when.
 - ``engine``: the cluster on a virtual clock.
+- ``rank``: what it knows of each rank.
 - ``deadlock``: why nothing goes on.
 - ``simulated``: ranks as greenlets.
 - ``run``: what is known of a program afterwards.

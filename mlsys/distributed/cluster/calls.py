@@ -51,6 +51,10 @@ class Outgoing:
         """What it waits for, in words."""
         return f"for rank {self.dest} to receive its message (tag {self.tag})"
 
+    def announcement(self) -> Arrived:
+        """The message without its content, which stays where it is."""
+        return Arrived(self.source, self.tag, self.kind, self.nbytes, b"")
+
 
 class Incoming:
     """A message to receive: the first, in the order of sending, that fits."""
@@ -84,6 +88,10 @@ class Step(NamedTuple):
     sends: tuple[Outgoing, ...] = ()
     receives: tuple[Incoming, ...] = ()
     waits: tuple[int, ...] | None = None
+
+    def contexts(self) -> set[str]:
+        """The communicators of the transfers that it starts."""
+        return {send.context for send in self.sends} | {want.context for want in self.receives}
 
 
 class Test(NamedTuple):

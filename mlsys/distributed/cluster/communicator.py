@@ -8,6 +8,7 @@ nothing else runs on a bare ``MPI.COMM_WORLD`` too; ``compute`` and ``now`` are 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -199,6 +200,14 @@ class Communicator(Protocol):
 Program = Callable[..., Any]  # program(comm, *arguments), run by every rank
 
 
+@functools.cache
+def kind_of(dtype: np.dtype[Any]) -> str:
+    """What a message of such numbers is called: "<f4". Raises TypeError for objects."""
+    if dtype.hasobject:
+        raise TypeError("expected an array of numbers, got one of objects; these go with send")
+    return dtype.str
+
+
 def as_bytes(buf: Array) -> memoryview:
     """The bytes of an array, shared with it.
 
@@ -208,8 +217,7 @@ def as_bytes(buf: Array) -> memoryview:
         raise TypeError(
             f"expected a NumPy array, got {type(buf).__name__}; objects go with send and recv"
         )
-    if buf.dtype.hasobject:
-        raise TypeError("expected an array of numbers, got one of objects; these go with send")
+    kind_of(buf.dtype)
     if not buf.flags.c_contiguous:
         raise ValueError(
             f"expected a contiguous array, got one of shape {buf.shape} and strides {buf.strides}; "

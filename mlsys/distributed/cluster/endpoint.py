@@ -38,6 +38,7 @@ from mlsys.distributed.cluster.communicator import (
     Status,
     Truncated,
     as_bytes,
+    kind_of,
 )
 
 
@@ -306,9 +307,9 @@ class Endpoint:
         return told
 
     def _outgoing(self, buf: Array, dest: int, tag: int, request: int = 0) -> Outgoing:
-        if not isinstance(buf, np.ndarray) or not buf.flags.c_contiguous or buf.dtype.hasobject:
+        if not (isinstance(buf, np.ndarray) and buf.flags.c_contiguous):
             as_bytes(buf)  # which says what is wrong
-        return self._message(request, dest, tag, buf.dtype.str, buf.tobytes())
+        return self._message(request, dest, tag, kind_of(buf.dtype), buf.tobytes())
 
     def _pickled(self, obj: Any, dest: int, tag: int, request: int = 0) -> Outgoing:
         return self._message(request, dest, tag, OBJECT, pickle.dumps(obj, protocol=5))
@@ -336,7 +337,7 @@ class Endpoint:
     ) -> None:
         """Copy what has arrived into the array that waits for it."""
         nbytes = delivery.nbytes
-        if delivery.kind != buf.dtype.str or nbytes > place.nbytes:
+        if delivery.kind != kind_of(buf.dtype) or nbytes > place.nbytes:
             raise Truncated(self._misfit(delivery, buf))
         place[:nbytes] = delivery.payload
         if status is not None:

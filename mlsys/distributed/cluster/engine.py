@@ -14,16 +14,14 @@ for each call that takes time, and one more for a message that anyone may have s
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from mlsys.distributed.cluster.agenda import Agenda
 from mlsys.distributed.cluster.calls import (
-    Arrived,
     Call,
     Compute,
     Failure,
@@ -39,34 +37,15 @@ from mlsys.distributed.cluster.calls import (
     Test,
 )
 from mlsys.distributed.cluster.communicator import ANY_SOURCE, Deadlock
-from mlsys.distributed.cluster.deadlock import Waiting, explain
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.mailbox import Mailbox
 from mlsys.distributed.cluster.network import Network
+from mlsys.distributed.cluster.rank import Rank, Transfer, stuck
 from mlsys.distributed.cluster.run import Traffic
 from mlsys.distributed.cluster.topology import Topology
 from mlsys.foundations.measurement.trace import Trace
 
 POLL = 1e-7  # seconds for a question that is answered "not yet", so that whoever polls gets older
 MOST_POLLS = 1_000_000
-
-
-class Rank:
-    """What the engine knows of one rank."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.box = Mailbox()
-        self.requests: dict[int, Incoming | Outgoing] = {}  # not yet waited for to the end
-        self.call: Call | None = None  # that it is blocked in
-        self.waits: list[Incoming | Outgoing] = []  # for these, if it is a Step
-        self.since = 0.0  # when it called
-        self.alive, self.returned = True, False
-        self.told: set[int] = set()  # the dead it has been told of
-        self.depth = 0  # messages in the longest chain that led here
-        self.held = 0  # bytes of messages in its buffer
-        self.sent_bytes = self.sent_messages = self.received_bytes = self.received_messages = 0
-        self.compute = self.waited = 0.0
 
 
 class Engine:
@@ -90,8 +69,8 @@ class Engine:
         where: Callable[[int], str] = lambda rank: "",
     ) -> None:
         self.now = 0.0  # seconds
-        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []  # a heap
-        self._ticket = itertools.count()
+        self._agenda = Agenda()
+        self._at = self._agenda.at
         self.network = Network(topology)
         self.ranks = [Rank(number) for number in range(topology.ranks)]
         self.ended = 0.0  # when the last rank returned, or died
@@ -120,12 +99,12 @@ class Engine:
 
         A rank that dies gets no reply: the host ends it. Raises `Deadlock`.
         """
-        events = self._events
-        while self._turn is None and events:
-            self.now, _, happen, arguments = heapq.heappop(events)
+        while self._turn is None and (event := self._agenda.next()) is not None:
+            self.now = self._agenda.now
+            happen, arguments = event
             happen(*arguments)
-        if self._turn is None and (stuck := self._stuck()):
-            raise Deadlock(stuck)
+        if self._turn is None and (why := stuck(self.ranks, self._where)):
+            raise Deadlock(why)
         turn, self._turn = self._turn, None
         return turn
 
@@ -150,24 +129,20 @@ class Engine:
         """What the ranks have sent and done so far."""
         return Traffic.of(self.ranks, self.network.traffic())
 
-    def _at(self, time: float, happen: Callable[..., None], *arguments: Any) -> None:
-        """An event, as in `mlsys.foundations.simulation`, but for taking it back: half the cost."""
-        heapq.heappush(self._events, (time, next(self._ticket), happen, arguments))
-
     # Calls.
 
     def _step(self, rank: Rank, call: Step) -> None:
         sends, receives, waits = call
         self._polls = 0
-        if self._revoked and not self._revoked.isdisjoint(_contexts(call)):
-            self._reply(rank, _revoked_for(rank))
+        if self._revoked and not self._revoked.isdisjoint(call.contexts()):
+            self._reply(rank, rank.revoked())
             return
         for receive in receives:
             self._receive(rank, receive)
         for send in sends:
             self._send(rank, send)
         if waits is None:
-            rank.waits = [*sends, *receives]
+            rank.waits = (*sends, *receives)
         else:
             rank.requests |= {send.request: send for send in sends}
             rank.requests |= {receive.request: receive for receive in receives}
@@ -190,7 +165,7 @@ class Engine:
     def _probe(self, rank: Rank, call: Probe) -> None:
         message = rank.box.first(call, self.now)
         if message is not None:
-            self._reply(rank, _announced(message))
+            self._reply(rank, message.announcement())
         elif failure := self._hopeless(rank, Incoming(0, *call[:3])):
             self._reply(rank, failure)
         elif call.block:
@@ -243,9 +218,6 @@ class Engine:
     def _returned(self, rank: Rank, call: Returned) -> None:
         rank.returned, self.ended = True, self.now
 
-    def _raised(self, rank: Rank, call: Raised) -> None:
-        self._bury(rank)
-
     # Messages.
 
     def _send(self, rank: Rank, message: Outgoing) -> None:
@@ -272,23 +244,20 @@ class Engine:
             self._deliver(there, message)
 
     def _deliver(self, rank: Rank, message: Outgoing) -> None:
+        """Give a message to the receive that has asked for exactly this one, or keep it."""
         receive = rank.box.put(message)
         if receive is not None:
             self._match(rank, receive, message)
-        else:
-            self._keep(rank, message)
+            return
+        self._hold(rank, message)
+        if rank.box.open or type(rank.call) is Probe:
+            self._at(message.arrival, self._settle, rank)
 
     def _hold(self, rank: Rank, message: Outgoing) -> None:
         """Take up room in the receiver's buffer, unless the message waits with its sender."""
         if not (message.waits or message.held):
             message.held = True
             rank.held += message.nbytes
-
-    def _keep(self, rank: Rank, message: Outgoing) -> None:
-        """No receive has asked for exactly this message yet."""
-        self._hold(rank, message)
-        if rank.box.open or type(rank.call) is Probe:
-            self._at(message.arrival, self._settle, rank)
 
     def _receive(self, rank: Rank, receive: Incoming) -> None:
         message = rank.box.receive(receive)
@@ -302,7 +271,7 @@ class Engine:
         for receive, message in rank.box.settle(self.now):
             self._match(rank, receive, message)
         if type(rank.call) is Probe and (found := rank.box.first(rank.call, self.now)):
-            self._resume(rank, self.now, self._reply, _announced(found))
+            self._resume(rank, self.now, self._reply, found.announcement())
         if rank.box.open or type(rank.call) is Probe:
             coming = [m.arrival for m in rank.box.left() if m.arrival > self.now]
             if coming:
@@ -325,9 +294,9 @@ class Engine:
 
     def _carry(self, message: Outgoing) -> None:
         """Put a message on the network."""
-        source, dest, now, fate = message.source, message.dest, self.now, message.fate
+        source, dest, fate = message.source, message.dest, message.fate
         start, message.done, message.arrival = self.network.transmit(
-            source, dest, message.nbytes, now, fate.delay, not fate.overtakes
+            source, dest, message.nbytes, self.now, fate.delay, not fate.overtakes
         )
         if self.trace:
             about = {"nbytes": message.nbytes, "tag": message.tag, "source": source, "dest": dest}
@@ -338,46 +307,45 @@ class Engine:
     def _retry(self, rank: Rank) -> None:
         """Let a blocked rank go on as soon as it is known when all that it waits for is done."""
         call, at = rank.call, self.now
-        if type(call) is Probe and (failure := self._hopeless(rank, Incoming(0, *call[:3]))):
+        if type(call) is Step:
+            ready = True
+            for request in rank.waits:
+                done = request.done
+                if done is None:
+                    ready = False
+                    if failure := self._hopeless(rank, request):
+                        self._resume(rank, at, self._give_up, rank.waits, failure)
+                        return
+                elif done > at:
+                    at = done
+            if ready:
+                self._resume(rank, at, self._finish)
+        elif type(call) is Probe and (failure := self._hopeless(rank, Incoming(0, *call[:3]))):
             self._resume(rank, at, self._reply, failure)
-        if type(call) is not Step:
-            return
-        ready = True
-        trouble = self._noticed or self._revoked
-        for request in rank.waits:
-            done = request.done
-            if done is None:
-                ready = False
-                if trouble and (failure := self._hopeless(rank, request)):
-                    self._resume(rank, at, self._give_up, rank.waits, failure)
-                    return
-            elif done > at:
-                at = done
-        if ready:
-            self._resume(rank, at, self._finish, rank.waits)
 
     def _resume(self, rank: Rank, at: float, how: Callable[..., None], *arguments: Any) -> None:
         """The rank is blocked no more: it goes on at that time."""
         rank.call = None
         self._at(at, how, rank, *arguments)
 
-    def _finish(self, rank: Rank, waits: list[Incoming | Outgoing]) -> None:
+    def _finish(self, rank: Rank) -> None:
+        """All that the rank's Step has waited for is done."""
         now = self.now
         rank.waited += now - rank.since
         if self.trace and now > rank.since:
             self.trace.add("wait", f"rank {rank.number} waits", rank.since, now)
         if rank.alive:
-            self._turn = (rank.number, (now, self._collect(rank, waits)))
+            self._turn = (rank.number, (now, self._collect(rank, rank.waits)))
 
-    def _collect(self, rank: Rank, done: list[Incoming | Outgoing]) -> list[Outgoing | None]:
+    def _collect(self, rank: Rank, done: Iterable[Transfer]) -> tuple[Outgoing | None, ...]:
         """What requests that are done have received."""
-        messages = [request.message for request in done]
+        messages = tuple([request.message for request in done])
         for message in messages:
             if message is not None and message.depth > rank.depth:
                 rank.depth = message.depth
         return messages
 
-    def _give_up(self, rank: Rank, requests: list[Incoming | Outgoing], failure: Failure) -> None:
+    def _give_up(self, rank: Rank, requests: Iterable[Transfer], failure: Failure) -> None:
         """End requests of which one can never be done."""
         for request in requests:
             if isinstance(request, Incoming):
@@ -390,7 +358,7 @@ class Engine:
 
     # The dead.
 
-    def _bury(self, rank: Rank) -> None:
+    def _bury(self, rank: Rank, call: Raised | None = None) -> None:
         rank.alive, rank.call, self.ended = False, None, self.now
         self._at(self.now + self._detection, self._notice, rank.number)
 
@@ -404,54 +372,19 @@ class Engine:
             if type(rank.call) is Shrink:
                 self._agree(rank.call)
 
-    def _hopeless(self, rank: Rank, request: Incoming | Outgoing) -> Failure | None:
+    def _hopeless(self, rank: Rank, request: Transfer) -> Failure | None:
         """Why a request that is not done never will be."""
         if not (self._noticed or self._revoked):
             return None
         if request.context in self._revoked:
-            return _revoked_for(rank)
+            return rank.revoked()
         dead = {request.peer} & self._noticed
         if request.peer == ANY_SOURCE:
             dead = self._noticed - rank.told  # each death ends one receive from anyone
         if not dead:
             return None
         rank.told |= dead
-        names = ", ".join(map(str, sorted(dead)))
-        text = f"rank {rank.number} waited {request.purpose}: rank {names} is dead"
-        return Failure(text, tuple(sorted(dead)))
-
-    def _stuck(self) -> str:
-        """The explanation of a deadlock, or nothing."""
-        waiting = [self._waiting(rank) for rank in self.ranks if rank.call is not None]
-        ended = {rank.number: "has returned" for rank in self.ranks if rank.returned}
-        ended |= {rank.number: "is dead" for rank in self.ranks if not rank.alive}
-        return explain(waiting, ended) if waiting else ""
-
-    def _waiting(self, rank: Rank) -> Waiting:
-        call, line = rank.call, self._where(rank.number)
-        if type(call) is Shrink:
-            missing = [n for n in call.group if self.ranks[n].alive and self.ranks[n].call != call]
-            return Waiting(rank.number, "for the rest of the living to Shrink", missing, line)
-        requests: Sequence[Incoming | Outgoing] = ()
-        if type(call) is Probe:
-            requests = [Incoming(0, *call[:3])]
-        elif type(call) is Step:
-            requests = [request for request in rank.waits if request.done is None]
-        peers = [request.peer for request in requests if request.peer != ANY_SOURCE]
-        return Waiting(rank.number, " and ".join(r.purpose for r in requests), peers, line)
-
-
-def _contexts(call: Step) -> set[str]:
-    return {send.context for send in call.sends} | {want.context for want in call.receives}
-
-
-def _announced(message: Outgoing) -> Arrived:
-    """A message without its content: it stays where it is."""
-    return Arrived(message.source, message.tag, message.kind, message.nbytes, b"")
-
-
-def _revoked_for(rank: Rank) -> Failure:
-    return Failure(f"rank {rank.number}: this communicator was revoked", (), revoked=True)
+        return rank.left_by(dead, request)
 
 
 _TAKEN: dict[type, Callable[[Engine, Rank, Any], None]] = {
@@ -462,5 +395,5 @@ _TAKEN: dict[type, Callable[[Engine, Rank, Any], None]] = {
     Revoke: Engine._revoke,
     Shrink: Engine._shrink,
     Returned: Engine._returned,
-    Raised: Engine._raised,
+    Raised: Engine._bury,
 }
