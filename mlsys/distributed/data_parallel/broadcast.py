@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlsys.distributed.allreduce.doubling import doubling_allreduce
+from mlsys.distributed.allreduce.tags import COLLECTIVES
 from mlsys.distributed.allreduce.tree import broadcast
 from mlsys.distributed.cluster.communicator import Array, Communicator
 from mlsys.distributed.data_parallel.buckets import Spec, flatten, unflatten
@@ -22,7 +23,7 @@ from mlsys.distributed.data_parallel.negotiation import check_same
 from mlsys.foundations.nn import Module
 from mlsys.foundations.training import Optimizer
 
-OBJECT = 5  # a tag
+OBJECT = 14 * COLLECTIVES  # a tag
 
 
 def broadcast_state(

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from mlsys.distributed.allreduce.tags import COLLECTIVES
 from mlsys.distributed.cluster.communicator import Array, ClusterError, Communicator, Request
 from mlsys.distributed.data_parallel.buckets import Spec
 from mlsys.distributed.data_parallel.progress import Progress, Transfer, agreement
 
-CHECK, READY, GO, BITS = 1, 2, 3, 4  # tags, in a communicator of our own
+CHECK = 13 * COLLECTIVES  # a tag, in the program's communicator
+READY, GO, BITS = 1, 2, 3  # tags, in a communicator of our own
 
 # Called with tensors that are ready on all ranks, and of these the ones that nobody has used.
 Go = Callable[[list[int], set[int]], None]
@@ -176,7 +178,7 @@ class ByBits:
     ) -> None:
         self.comm, self.progress, self.buckets, self.go = comm, progress, buckets, go
         tensors = sum(map(len, buckets))
-        self.ready, self.unused = np.zeros(tensors, bool), np.ones(tensors, bool)
+        self.unused = np.ones(tensors, bool)
         self.full = self.said = self.agreed = np.zeros(len(buckets), bool)
         self._bucket = {tensor: k for k, bucket in enumerate(buckets) for tensor in bucket}
         self._missing = [len(bucket) for bucket in buckets]
@@ -184,7 +186,7 @@ class ByBits:
 
     def announce(self, tensor: int, used: bool) -> None:
         """This rank has the tensor's gradient, or will have none in this step."""
-        self.ready[tensor], self.unused[tensor] = True, not used
+        self.unused[tensor] = not used
         bucket = self._bucket[tensor]
         self._missing[bucket] -= 1
         if not self._missing[bucket]:

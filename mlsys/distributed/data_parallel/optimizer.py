@@ -19,8 +19,9 @@ from typing import Any
 
 from mlsys.distributed.cluster.communicator import Array, Communicator
 from mlsys.distributed.data_parallel.buckets import CAP, Spec
+from mlsys.distributed.data_parallel.compression import Compressor
 from mlsys.distributed.data_parallel.ready import gradients
-from mlsys.distributed.data_parallel.reducer import Compression, Reducer
+from mlsys.distributed.data_parallel.reducer import Reducer
 from mlsys.foundations.autodiff import Tensor
 from mlsys.foundations.training import Optimizer
 
@@ -39,7 +40,7 @@ class DistributedOptimizer:
         optimizer: Optimizer,
         cap: int = CAP,
         average: bool = True,
-        compression: Compression | None = None,
+        compression: Compressor | None = None,
     ) -> None:
         self.optimizer, self.parameters = optimizer, optimizer.parameters
         self.reducer = Reducer(comm, specs(optimizer), cap, average, compression)
@@ -50,15 +51,14 @@ class DistributedOptimizer:
         """Add the gradient of ``weight * loss`` to this step's.
 
         last: False for all micro-batches of a step but the last; these send nothing.
+        Leaves that are no parameters of the optimiser get no gradient.
         """
         for leaf, gradient in gradients(loss, weight):
             place = self._place.get(id(leaf))
             if place is None:
-                leaf.grad = gradient.copy()
-            elif last:
-                self.reducer.ready(place, gradient)
-            else:
-                self.reducer.add(place, gradient)
+                continue
+            give = self.reducer.ready if last else self.reducer.add
+            give(place, gradient)
 
     def synchronize(self) -> list[Array]:
         """Wait for all averages, and leave them in ``grad``: to clip them before `step`, say.

@@ -67,7 +67,8 @@ class Progress:
     """Transfers under way, the oldest first.
 
     All ranks must start the same transfers in the same order. Then waiting for the oldest cannot
-    deadlock: the oldest of all is everywhere either done, waited for, or about to be started.
+    deadlock: the oldest of all is everywhere either done, waited for, or about to be started. (A
+    transfer that only takes what others send without waiting may stand anywhere.)
     """
 
     def __init__(self) -> None:

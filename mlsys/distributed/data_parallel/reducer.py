@@ -20,24 +20,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from mlsys.distributed.cluster.communicator import Array, Communicator
 from mlsys.distributed.data_parallel.broadcast import broadcast_object
 from mlsys.distributed.data_parallel.buckets import CAP, Spec, make_buckets
+from mlsys.distributed.data_parallel.compression import Compressor
 from mlsys.distributed.data_parallel.negotiation import Announcing, ByBits, check_same
 from mlsys.distributed.data_parallel.progress import Progress, Transfer, ring_transfer
 
 FIRST_TAG = 16  # of the buckets; those below are the negotiation's
-
-
-class Compression(Protocol):
-    """A way to average that sends less; see ``compression``."""
-
-    def average(self, comm: Communicator, name: Hashable, flat: Array) -> None:
-        """Replace ``flat`` by about its mean over the ranks; ``name`` is the same in each step."""
 
 
 class Reducer:
@@ -48,6 +41,7 @@ class Reducer:
     compression: used from the second step on. It does not overlap: it runs when a bucket is full.
 
     All ranks must make their reducers, and call `finish`, equally often and in the same order.
+    After an error (a dead rank, say) make a new one: nobody knows what is still under way.
     """
 
     def __init__(
@@ -56,15 +50,11 @@ class Reducer:
         specs: Sequence[Spec],
         cap: int = CAP,
         average: bool = True,
-        compression: Compression | None = None,
+        compression: Compressor | None = None,
     ) -> None:
         self.comm = comm.Split(0, comm.rank)  # so that no message meets one of the program's
-        self.specs, self.cap, self.average, self.compression = (
-            list(specs),
-            cap,
-            average,
-            compression,
-        )
+        self.specs, self.cap = list(specs), cap
+        self.average, self.compression = average, compression
         check_same(self.comm, self.specs)
         self._lock = threading.RLock()  # of the program's thread and a `Driver`'s
         self._progress = Progress()

@@ -25,8 +25,9 @@ from typing import Any
 from mlsys.distributed.cluster.communicator import Communicator
 from mlsys.distributed.data_parallel.broadcast import broadcast_arrays, broadcast_object
 from mlsys.distributed.data_parallel.buckets import CAP, Spec
+from mlsys.distributed.data_parallel.compression import Compressor
 from mlsys.distributed.data_parallel.negotiation import check_same
-from mlsys.distributed.data_parallel.reducer import Compression, Reducer
+from mlsys.distributed.data_parallel.reducer import Reducer
 
 
 class TorchDistributedOptimizer:
@@ -43,7 +44,7 @@ class TorchDistributedOptimizer:
         named: Iterable[tuple[str, Any]],
         cap: int = CAP,
         average: bool = True,
-        compression: Compression | None = None,
+        compression: Compressor | None = None,
     ) -> None:
         pairs = [(name, p) for name, p in named if p.requires_grad]
         self.optimizer, self.parameters = optimizer, [p for _, p in pairs]

@@ -30,8 +30,8 @@ from mlsys.distributed.data_parallel.broadcast import (
     broadcast_state,
 )
 from mlsys.distributed.data_parallel.buckets import CAP
+from mlsys.distributed.data_parallel.compression import Compressor
 from mlsys.distributed.data_parallel.optimizer import DistributedOptimizer
-from mlsys.distributed.data_parallel.reducer import Compression
 from mlsys.foundations.autodiff.graph import Array
 from mlsys.foundations.training import Trainer, checkpoint
 
@@ -47,7 +47,7 @@ class DistributedTrainer(Trainer):
     _: KW_ONLY
     comm: Communicator
     cap: int = CAP
-    compression: Compression | None = None
+    compression: Compressor | None = None
     distributed: DistributedOptimizer = field(init=False)
 
     def __post_init__(self) -> None:

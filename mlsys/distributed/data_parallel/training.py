@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mlsys.distributed.cluster.communicator import Communicator
 from mlsys.distributed.data_parallel.broadcast import same_bits
@@ -63,7 +63,7 @@ def train(
     return Outcome(run.steps, recipe.report(run), run.checkpoint().digest(), equal)
 
 
-def describe(outcome: Any, job: Job, ranks: int) -> str:
+def describe(outcome: Outcome, job: Job, ranks: int) -> str:
     """The lines that a terminal shows at the end."""
     equal = "the same on every rank" if outcome.equal else "NOT the same on every rank"
     return (
