@@ -36,6 +36,16 @@ def test_ranks_that_disagree_about_the_root_are_told(ranks, collective):
         ranks.run(confused, ranks.inputs(4, 8))
 
 
+def test_even_a_message_from_the_right_neighbour_must_be_of_the_same_root():
+    """Rank 1 gets its copy from rank 0 both in the tree of root 0 and in that of root 2."""
+
+    def program(comm):
+        broadcast(comm, np.zeros(3), root=2 if comm.rank == 1 else 0)
+
+    with pytest.raises(Deadlock, match=r"rank 1 waits"):
+        SimulatedCluster(4).run(program)
+
+
 def test_a_rank_in_another_collective_is_told_apart():
     def program(comm):
         (broadcast if comm.rank else reduce)(comm, np.zeros(3))
