@@ -1,20 +1,40 @@
 """Clusters: one rank program, run on a virtual clock, on processes, or on real MPI.
 
-Read in this order:
+Read in this order. What a rank sees, and all that it can say:
 
-- ``communicator``: what a rank sees: mpi4py's methods, and two of our own.
+- ``communicator``: mpi4py's methods, and two of our own.
 - ``calls``: what crosses between a rank and its cluster.
-- ``endpoint``: the rank's side: each method as one call.
+- ``endpoint``: each method as one call.
+
+A cluster on a virtual clock:
+
 - ``topology``: which links a message crosses.
 - ``network``: links at work.
 - ``faults``: what goes wrong on purpose.
 - ``mailbox``: which message belongs to which receive.
 - ``agenda``: what will happen, and when.
-- ``engine``: the cluster on a virtual clock.
-- ``rank``: what it knows of each rank.
+- ``rank``: what a cluster knows of each rank.
 - ``deadlock``: why nothing goes on.
+- ``engine``: takes the calls, and says who goes on.
 - ``simulated``: ranks as greenlets.
 - ``run``: what is known of a program afterwards.
+
+A cluster of processes:
+
+- ``exchange``, with a ``seat`` for each rank: the same decisions on a real clock.
+- ``untrusted``: calls of ranks that nobody trusts.
+- ``plain``: calls as plain data.
+- ``router``: threads, and one lock.
+- ``shipping``: programs that travel, results and tracebacks that come back.
+- ``lifeline``: no orphans.
+- ``processes``, ``process_rank``: one process a rank.
+
+Real MPI, and a way to start programs on all three:
+
+- ``openmpi``, ``job``: how mpiexec is called, and how its job is ended.
+- ``mpi``, ``mpi_rank``: `MPICluster`, and what each of its ranks runs.
+- ``programs``, ``summary``: ``run_program``, and a run as a table.
+- ``examples``: programs to start with.
 """
 
 from mlsys.distributed.cluster.communicator import (
@@ -31,6 +51,7 @@ from mlsys.distributed.cluster.communicator import (
     Truncated,
 )
 from mlsys.distributed.cluster.faults import Faults
+from mlsys.distributed.cluster.programs import run_program
 from mlsys.distributed.cluster.run import ProgramFailed, Run, Traffic
 from mlsys.distributed.cluster.simulated import SimulatedCluster
 from mlsys.distributed.cluster.topology import Topology, fat_tree, flat, ring, torus, two_level
@@ -56,6 +77,7 @@ __all__ = [
     "fat_tree",
     "flat",
     "ring",
+    "run_program",
     "torus",
     "two_level",
 ]
