@@ -8,7 +8,6 @@ says who goes on. Seconds pass on the virtual clock alone, and only for messages
 from __future__ import annotations
 
 import math
-import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from mlsys.distributed.cluster.endpoint import Endpoint, Line
 from mlsys.distributed.cluster.engine import Engine
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
 from mlsys.distributed.cluster.run import Run, refuse_leftovers
-from mlsys.distributed.cluster.shipping import program_failed
+from mlsys.distributed.cluster.shipping import program_failed, traceback_of
 from mlsys.distributed.cluster.topology import Topology, flat
 
 _HERE = str(Path(__file__).parent)
@@ -42,7 +41,7 @@ class Greenlets:
             try:
                 return Returned(program(comm, *arguments))
             except (Exception, SystemExit) as error:
-                return Raised(error, traceback.format_exc())
+                return Raised(error, traceback_of(error))
 
         self._ranks = [greenlet(partial(main, rank)) for rank in world]
         self._enter = [rank.switch for rank in self._ranks]
