@@ -115,8 +115,9 @@ class TopK:
     fraction: the share of entries that is sent, at least one.
     error_feedback: whether what is not sent is added to the next gradient of that name. Without
         it the exchange forgets, and training may stall or diverge.
-    memory[name]: what is still to be sent. It is in the gradient's unit; when the learning rate
-        changes, what was left out earlier is taken at the new rate.
+    memory[name]: what this rank has still to send. It is in the gradient's unit: when the learning
+        rate changes, what was left out earlier is taken at the new rate. A rank that dies takes it
+        along.
     """
 
     def __init__(self, fraction: float, error_feedback: bool = True) -> None:

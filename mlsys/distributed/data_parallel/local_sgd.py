@@ -102,8 +102,8 @@ def next_period(first: int, now: int, loss: float, first_loss: float, shrink: fl
     that it grows, η²L²σ²(τ - 1), with F the loss at the start, η the learning rate, L the
     smoothness and σ² the variance of gradients. Their sum is least at τ² = 2FD/(η³L²σ²T): from one
     interval to the next τ goes with the root of the loss, and the constants, which nobody knows,
-    cancel. Where that gives no smaller τ, ``shrink`` makes it smaller: the loss falls towards its
-    least value, which need not be zero.
+    cancel; a learning rate that changes would not. Where that gives no smaller τ, ``shrink`` makes
+    it smaller: the loss falls towards its least value, which need not be zero.
 
     >>> [next_period(20, 20, loss, 2.0) for loss in (2.0, 0.5, 0.02)]
     [10, 10, 2]

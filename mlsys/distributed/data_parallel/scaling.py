@@ -82,8 +82,8 @@ def efficiency(workload: Workload, workers: int, exchange: str, overlap: bool = 
 
     exchange: "ring"; "servers", one server on each machine, each with its share of the parameters;
     "server", one server for all.
-    overlap: each fusion buffer leaves as soon as its gradients are there, instead of after the
-        backward pass. Gradients are taken to come evenly over it, the last layer's first.
+    overlap: each fusion buffer leaves as soon as its gradients are there, instead of all gradients
+        together after the backward pass. They are taken to come evenly over it.
     """
     if exchange not in _PROGRAMS:
         raise ValueError(f"exchange: expected one of {', '.join(_PROGRAMS)}, got {exchange!r}")
@@ -113,13 +113,15 @@ def coarse(machines: int, per_machine: int) -> Topology:
 
 
 def buffers(workload: Workload, overlap: bool) -> Iterator[tuple[float, Array]]:
-    """The step's fusion buffers, (second at which it is ready, gradients), first ready first."""
-    count = math.ceil(workload.nbytes / FUSION)
+    """What a step exchanges, (second at which it is ready, gradients), first ready first.
+
+    With overlap these are fusion buffers, else one of all gradients at the end.
+    """
+    count = math.ceil(workload.nbytes / FUSION) if overlap else 1
     gradients = np.zeros(round(workload.parameters / GRAIN), np.float32)
     forward = workload.seconds * (1 - BACKWARD)
     for k, buffer in enumerate(np.array_split(gradients, count), 1):
-        share = k / count if overlap else 1.0
-        yield forward + (workload.seconds - forward) * share, buffer
+        yield forward + (workload.seconds - forward) * k / count, buffer
 
 
 def wait_until(comm: Communicator, seconds: float) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlsys.distributed.data_parallel.scaling import (
+    BACKWARD,
     BETWEEN,
     FUSION,
     GRAIN,
@@ -39,8 +40,7 @@ def test_alone_a_ring_costs_nothing_and_a_server_still_does(exchange: str) -> No
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
 def test_in_one_machine_a_ring_takes_its_closed_form(workload: Workload) -> None:
-    count = -(-workload.nbytes // FUSION)
-    closed = 6 * (count * INSIDE[0] + workload.nbytes / 4 * INSIDE[1])  # 2(P-1) steps, four ranks
+    closed = 6 * (INSIDE[0] + workload.nbytes / 4 * INSIDE[1])  # 2(P-1) steps, four ranks
     assert exposed(workload, efficiency(workload, 4, "ring")) == pytest.approx(closed, rel=0.01)
 
 
@@ -48,31 +48,36 @@ def test_across_machines_a_ring_takes_between_its_bytes_and_its_slowest_step() -
     workers = 32
     taken = exposed(INCEPTION_V3, efficiency(INCEPTION_V3, workers, "ring"))
     through_the_cable = 2 * (workers - 1) / workers * INCEPTION_V3.nbytes * CABLE
-    latencies = 2 * 2 * (workers - 1) * (INSIDE[0] + BETWEEN[0])  # of two buffers
+    latencies = 2 * (workers - 1) * (INSIDE[0] + BETWEEN[0])
     assert 0.99 * through_the_cable < taken < 1.01 * (through_the_cable + latencies)
 
 
 @pytest.mark.parametrize("workers", [8, 32])
 def test_all_that_goes_to_one_server_goes_through_one_cable(workers: int) -> None:
-    """All workers but those beside it push in, sums go out, partly at the same time."""
+    """All workers but those beside it push in, then sums go out to all."""
     taken = exposed(INCEPTION_V3, efficiency(INCEPTION_V3, workers, "server"))
-    one_way = (workers - 4) * INCEPTION_V3.nbytes * CABLE
-    beside = 8 * INCEPTION_V3.nbytes * INSIDE[1]
-    assert one_way < taken < 1.1 * (2 * one_way + beside)
+    through_the_cable = 2 * (workers - 4) * INCEPTION_V3.nbytes * CABLE
+    beside = 2 * 4 * INCEPTION_V3.nbytes * INSIDE[1]
+    assert through_the_cable < taken < 1.01 * (through_the_cable + beside)
 
 
 def test_servers_on_all_machines_carry_a_machines_workers_each_way() -> None:
     taken = exposed(INCEPTION_V3, efficiency(INCEPTION_V3, 32, "servers"))
-    one_way = 4 * 7 / 8 * INCEPTION_V3.nbytes * CABLE
-    beside = 8 / 8 * INCEPTION_V3.nbytes * INSIDE[1]
-    assert one_way < taken < 1.1 * (2 * one_way + beside)
+    through_the_cable = 2 * 4 * 7 / 8 * INCEPTION_V3.nbytes * CABLE
+    beside = 2 * 4 / 8 * INCEPTION_V3.nbytes * INSIDE[1]
+    assert through_the_cable < taken < 1.01 * (through_the_cable + beside)
 
 
 @pytest.mark.parametrize("exchange", ["ring", "servers", "server"])
 def test_overlap_helps_and_hides_no_more_than_the_backward_pass(exchange: str) -> None:
-    after, during = (efficiency(RESNET_101, 8, exchange, overlap) for overlap in (False, True))
-    assert after < during <= 1
-    assert exposed(RESNET_101, after) - exposed(RESNET_101, during) < 0.67 * RESNET_101.seconds
+    """And with servers half of the exchange: they send one buffer while they take the next."""
+    after, during = (
+        exposed(RESNET_101, efficiency(RESNET_101, 8, exchange, overlap))
+        for overlap in (False, True)
+    )
+    backward = RESNET_101.seconds * BACKWARD
+    both_ways = 0.0 if exchange == "ring" else after / 2
+    assert 0 < during < after < during + backward + both_ways
 
 
 def test_buffers_hold_the_gradient_once_and_the_last_is_ready_at_the_end() -> None:
@@ -83,7 +88,7 @@ def test_buffers_hold_the_gradient_once_and_the_last_is_ready_at_the_end() -> No
             assert list(ready) == sorted(ready)
             assert ready[-1] == pytest.approx(workload.seconds)
             assert sum(sizes) == pytest.approx(workload.nbytes, rel=1e-3)
-            assert max(sizes) <= FUSION
+            assert max(sizes) <= FUSION or not overlap
 
 
 @pytest.mark.parametrize("workload", [INCEPTION_V3, RESNET_101], ids=lambda w: w.name)
