@@ -1,5 +1,7 @@
 """Buckets: every tensor once, in order, none over the cap but a lonely one; views that share."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,8 +32,12 @@ def test_buckets_keep_the_order_and_the_cap(sizes: list[int], cap: int, random: 
 @given(sizes, st.integers(0, 500))
 def test_no_two_neighbours_would_have_fitted_into_one(sizes: list[int], cap: int) -> None:
     buckets = assign_buckets(sizes, range(len(sizes)), cap)
-    for bucket, after in zip(buckets, buckets[1:], strict=False):
+    for bucket, after in pairwise(buckets):
         assert sum(sizes[tensor] for tensor in bucket) + sizes[after[0]] > cap
+
+
+def test_a_bucket_may_be_full_to_the_last_byte() -> None:
+    assert assign_buckets([2, 2, 1], [0, 1, 2], 4) == [[0, 1], [2]]
 
 
 def test_a_negative_cap_is_refused() -> None:

@@ -116,6 +116,19 @@ def test_nothing_is_sent_until_a_gradient_is_ready() -> None:
     np.testing.assert_array_equal(none.sent_messages, some.sent_messages)
 
 
+def test_a_bucket_that_nobody_has_used_is_not_sent() -> None:
+    def program(comm: Communicator, used: int) -> None:
+        reducer = Reducer(comm, [Spec(str(k), (500,), np.float64) for k in range(4)], cap=4000)
+        for _ in range(2):
+            for tensor in range(used):
+                reducer.ready(tensor, np.ones(500))
+            reducer.finish()
+
+    sent = [SimulatedCluster(2).run(program, used).traffic for used in range(5)]
+    nbytes = [int(traffic.sent_bytes[1]) // 4000 for traffic in sent if traffic]
+    assert nbytes == [0, 2, 4, 6, 8]  # twice a gradient's bytes: two steps
+
+
 def test_buckets_follow_the_order_that_the_first_step_of_rank_0_has_shown() -> None:
     def program(comm: Communicator) -> list[list[int]]:
         reducer = Reducer(comm, [Spec(str(k), (2,), np.float64) for k in range(4)], cap=32)

@@ -112,6 +112,15 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None
             run.train(steps)
         return run.checkpoint().digest()
 
+    def draws(comm: Communicator, folder: Path) -> float:
+        own = {"own": np.random.default_rng(0)}
+        for _ in range(2):
+            run = distributed(digits_run("mlp", folder=folder, generators=own), comm)
+            run.resume()
+            run.train(1)
+        return float(own["own"].random())
+
+    assert len(set(SimulatedCluster(3).run(draws, tmp_path / "three").values)) == 3
     straight = SimulatedCluster(2).run(program, tmp_path / "one", [8]).values
     stopped = SimulatedCluster(2).run(program, tmp_path / "two", [4, 8]).values
     assert straight == straight[:1] * 2 == stopped
