@@ -63,7 +63,7 @@ def settings(hosts: bool) -> dict[str, str]:
     microseconds and not milliseconds. On a core of its own that costs up to 1 µs a message:
     set OMPI_MCA_mpi_yield_when_idle=0 there.
     """
-    return {
+    chosen = {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_pml": "ob1",
@@ -74,6 +74,9 @@ def settings(hosts: bool) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
+    if hosts:  # who has lost a peer's connection waits, so that the peer's death is told first
+        chosen["OMPI_MCA_mpi_abort_delay"] = "2"
+    return chosen
 
 
 def places(scratch: Path, shared: Path | None) -> dict[str, str]:
@@ -138,4 +141,6 @@ def _cause(told: str) -> str:
         return f"signal {by[1]}, {signal.Signals(int(by[1])).name}"
     if code := re.search(r"Exit code: (\d+)", told):
         return f"it left with exit code {code[1]}"
+    if 'calling "abort"' in told:
+        return "it called Abort, or MPI did because another's connection was lost"
     return "it left without returning"

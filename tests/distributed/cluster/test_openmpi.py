@@ -61,6 +61,11 @@ IMPROPER = """\
 prterun has exited due to process rank 2 with PID 2550 on node vm exiting
 improperly. There are three reasons this could occur:
 """
+ABORTED = """\
+prterun has exited due to process rank 2 with PID 0 on node vm calling
+"abort". This may have caused other processes in the application to be
+terminated by signals sent by prterun (as reported here).
+"""
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,7 @@ improperly. There are three reasons this could occur:
         (NOTICED, "signal 11, SIGSEGV"),
         (NON_ZERO, "it left with exit code 3"),
         (IMPROPER, "it left without returning"),
+        (ABORTED, "it called Abort, or MPI did because another's connection was lost"),
     ],
 )
 def test_the_rank_that_died_first_is_named(told: str, cause: str) -> None:
