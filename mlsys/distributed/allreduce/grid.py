@@ -88,9 +88,9 @@ def _reducing(comm: Communicator, data: Array, op: np.ufunc, tag: int) -> Iterat
     """`reduce_scatter`, step by step."""
     parts = pieces(data, comm.size)
     for step in range(1, comm.size):
-        mine = parts[(comm.rank - step - 1) % comm.size]
+        sent, mine = parts[comm.rank - step], parts[comm.rank - step - 1]
         arrived = np.empty_like(mine)
-        yield _exchange(comm, parts[(comm.rank - step) % comm.size], arrived, tag)
+        yield _exchange(comm, sent, arrived, tag)
         op(mine, arrived, out=mine)
 
 
@@ -98,8 +98,8 @@ def _gathering(comm: Communicator, data: Array, tag: int) -> Iterator[list[Reque
     """`allgather`, step by step."""
     parts = pieces(data, comm.size)
     for step in range(comm.size - 1):
-        place = parts[(comm.rank - step - 1) % comm.size]
-        yield _exchange(comm, parts[(comm.rank - step) % comm.size], place, tag)
+        sent, place = parts[comm.rank - step], parts[comm.rank - step - 1]
+        yield _exchange(comm, sent, place, tag)
 
 
 def _exchange(comm: Communicator, sent: Array, place: Array, tag: int) -> list[Request]:

@@ -61,7 +61,7 @@ def reduce_scatter(comm: Communicator, array: Array, op: np.ufunc = np.add) -> N
     arrived = np.empty_like(parts[-1])  # no chunk is longer than the last
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(1, size):
-        sent, mine = parts[(rank - step) % size], parts[(rank - step - 1) % size]
+        sent, mine = parts[rank - step], parts[rank - step - 1]  # an index below 0 counts from P
         theirs = arrived[: mine.size]
         comm.Sendrecv(sent, right, REDUCE_SCATTER, theirs, left, REDUCE_SCATTER)
         op(mine, theirs, out=mine)
@@ -84,7 +84,7 @@ def allgather(comm: Communicator, array: Array) -> None:
     parts = pieces(array, size)
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(size - 1):
-        sent, place = parts[(rank - step) % size], parts[(rank - step - 1) % size]
+        sent, place = parts[rank - step], parts[rank - step - 1]
         comm.Sendrecv(sent, right, ALLGATHER, place, left, ALLGATHER)
 
 
@@ -100,8 +100,8 @@ def ring_allreduce(
     pays for more rounds; on one machine 2 MiB at a time stay in the cache between two steps.
     """
     data = vector(array)
-    length = max(1, data.size if segment is None else segment // data.itemsize)
-    for start in range(0, max(1, data.size), length):
+    length = data.size if segment is None else max(1, segment // data.itemsize)
+    for start in range(0, data.size or 1, length or 1):
         part = data[start : start + length]
         reduce_scatter(comm, part, op)
         allgather(comm, part)
