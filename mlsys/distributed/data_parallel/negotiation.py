@@ -72,8 +72,8 @@ class Coordinator:
 
     >>> table = Coordinator(ranks=2, tensors=2)
     >>> table.hear(0, 1, True); table.hear(0, 0, True); table.hear(1, 1, True)
-    >>> table.complete(), table.missing()
-    ([1], {0: [1]})
+    >>> table.complete()  # rank 1 has no gradient of tensor 0 yet
+    [1]
     """
 
     def __init__(self, ranks: int, tensors: int) -> None:
@@ -98,10 +98,6 @@ class Coordinator:
     def unused(self, tensors: Sequence[int]) -> set[int]:
         """Of these complete tensors, the ones that no rank has used."""
         return self._unused.intersection(tensors)
-
-    def missing(self) -> dict[int, list[int]]:
-        """For each tensor that is not complete, the ranks that have not announced it."""
-        return {tensor: sorted(ranks) for tensor, ranks in self._silent.items()}
 
 
 class Announcing:

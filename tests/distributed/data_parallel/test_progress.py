@@ -1,4 +1,4 @@
-"""Transfers that are resumed: the same sums and messages as the blocking ones, in any interleaving."""
+"""Transfers that are resumed: the sums and messages of the blocking ones, in any interleaving."""
 
 import time
 from typing import Any
