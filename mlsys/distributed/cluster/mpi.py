@@ -121,6 +121,7 @@ def _shared_memory() -> Iterator[Path | None]:
 
 
 def _load(folder: Path, kind: str) -> dict[int, Any]:
-    """What ranks have left, by rank."""
+    """What ranks have left, by rank, the first first."""
     files = [file for file in folder.glob(f"{kind}*") if file.suffix[1:].isdigit()]
+    files.sort(key=lambda file: file.stat().st_mtime_ns)
     return {int(file.suffix[1:]): pickle.loads(file.read_bytes()) for file in files}

@@ -56,6 +56,13 @@ def check(world: MPI.Intracomm, ranks: int) -> None:
 def run(folder: Path, ranks: int) -> None:
     """Run the program, and leave a file: its value and its seconds, or its error."""
     world = MPICommunicator(MPI.COMM_WORLD)
+    if not folder.is_dir():
+        print(
+            f"rank {world.rank}: expected the job's folder {folder}, and host "
+            f"{MPI.Get_processor_name()} has none; give as folder= one that all hosts share",
+            file=sys.stderr,
+        )
+        give_up()
     try:
         check(world, ranks)
         program, arguments = shipping.unpack((folder / PROGRAM).read_bytes())

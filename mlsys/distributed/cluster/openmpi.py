@@ -22,6 +22,7 @@ from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
 from mlsys.distributed.cluster.shipping import named
 
 SHARED_MEMORY = Path("/dev/shm")
+THREADS_TOO = ("-x", "OMP_NUM_THREADS", "-x", "OPENBLAS_NUM_THREADS")  # MPI's own go by themselves
 
 
 def find_mpiexec() -> str:
@@ -50,7 +51,7 @@ def _version(mpiexec: str) -> str:
 
 def command(mpiexec: str, ranks: int, hosts: Sequence[str], rank: Sequence[str]) -> list[str]:
     """The line that starts ``rank`` so many times, every line of output with its rank before it."""
-    where = ["--host", ",".join(hosts)] if hosts else []
+    where = ["--host", ",".join(hosts), *THREADS_TOO] if hosts else []
     return [mpiexec, "--output", "rank", "-n", str(ranks), *where, *rank]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from mlsys.distributed.cluster import openmpi
+from mlsys.distributed.cluster import mpi, openmpi
 from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
 from mlsys.distributed.cluster.mpi import MPICluster
 from mlsys.distributed.cluster.run import ProgramFailed
@@ -121,6 +121,14 @@ def test_a_job_starts_jobs() -> None:
     assert MPICluster(1, timeout=50).run(outer).values == [[10, 11]]
 
 
+def test_a_host_that_lacks_the_folder_says_so(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", mpi.RANK, str(tmp_path / "elsewhere"), "1"]
+    settings = openmpi.environment(openmpi.settings(False))
+    done = subprocess.run(line, env=settings, capture_output=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert b"rank 0: expected the job's folder" in done.stderr
+
+
 def test_ranks_are_at_least_one() -> None:
     with pytest.raises(ValueError, match="ranks: expected at least 1, got 0"):
         MPICluster(0)
@@ -128,7 +136,7 @@ def test_ranks_are_at_least_one() -> None:
 
 JOB = """
 import os, pathlib, sys, time
-from mlsys.distributed.cluster import openmpi
+from mlsys.distributed.cluster import mpi, openmpi
 from mlsys.distributed.cluster.mpi import MPICluster
 
 openmpi.SHARED_MEMORY = pathlib.Path(os.environ["TMPDIR"])

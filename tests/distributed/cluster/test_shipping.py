@@ -89,7 +89,7 @@ def test_one_error_speaks_for_all() -> None:
     errors = {2: ValueError("no"), 0: KeyError("k"), 3: ValueError("no")}
     failed = shipping.program_failed(errors, {0: "text of 0", 2: "text of 2", 3: ""})
     assert failed.errors == errors
-    assert str(failed) == "rank 0 raised KeyError: 'k' (and so did ranks 2, 3)\n\ntext of 0"
+    assert str(failed) == "rank 2 raised ValueError: no (and so did ranks 0, 3)\n\ntext of 2"
 
 
 def test_without_cloudpickle_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
