@@ -29,6 +29,8 @@ from mlsys.distributed.cluster.seat import PENDING, Seat
 from mlsys.distributed.cluster.shipping import program_failed
 from mlsys.distributed.cluster.untrusted import checked
 
+STILL = 0.25  # seconds of standstill in which a death may yet be noticed that ends it
+
 
 class Channel(Protocol):
     """The way to one rank. Both methods raise EOFError or OSError when the rank is gone."""
@@ -72,6 +74,7 @@ class Router:
         )  # their processes have ended; what they said may not be read
         self._error: ClusterError | None = None
         self._over = False
+        self._still_at = math.inf  # when a standstill counts as a deadlock
         self._lock = threading.Lock()
         self._freed = [threading.Condition(self._lock) for _ in range(ranks)]
         self._news = threading.Condition(self._lock)  # for whoever runs
@@ -183,6 +186,8 @@ class Router:
     def _keep_time(self, deadline: float) -> None:
         """Do what is due, then wait for the next of it, or for news."""
         now = self.now()
+        if now >= self._still_at:
+            self._finish(Deadlock(self.exchange.stuck()))
         if now >= deadline:
             self._finish(ClusterError(self._too_late(now)))
         while self._crashes and self._crashes[-1][0] <= now:
@@ -191,7 +196,7 @@ class Router:
         self._changed()
         if not self._over:
             crash = self._crashes[-1][0] if self._crashes else math.inf
-            due = min(deadline, crash, self.exchange.next_arrival)
+            due = min(deadline, crash, self.exchange.next_arrival, self._still_at)
             self._news.wait(max(0.0, due - self.now()))
 
     def _changed(self) -> None:
@@ -203,11 +208,13 @@ class Router:
             self._freed[self.exchange.freed.pop()].notify()
         left = self.exchange.left()
         self._crashes = [crash for crash in self._crashes if self.exchange.ranks[crash[1]] in left]
-        if not self._over and not self._crashes and (stuck := self.exchange.stuck()):
-            self._finish(Deadlock(stuck))
+        if not self._crashes and self.exchange.stuck():
+            self._still_at = min(self._still_at, self.now() + STILL)
+        else:
+            self._still_at = math.inf
         if self._over or not left:
             self._finish()
-        if self.exchange.next_arrival < math.inf:
+        if min(self._still_at, self.exchange.next_arrival) < math.inf:
             self._news.notify()
 
     def _finish(self, error: ClusterError | None = None) -> None:

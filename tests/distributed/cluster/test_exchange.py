@@ -90,6 +90,17 @@ def test_the_buffer_is_free_again_after_a_receive_and_no_receive_needs_it() -> N
     assert table.value(2) == (None,)
 
 
+def test_what_is_sent_is_not_kept_for_a_sender_that_never_asks() -> None:
+    table = Table(2, eager=3)
+    messages = sending(1, b"abc", request=1), sending(1, b"longer", request=2)
+    table.do(0, Step(messages, (), ()))
+    assert [each.done for each in table.ranks[0].requests.values()] == [0.0, None]
+    for _ in range(2):
+        table.receive(1)
+    assert {each.nbytes for each in table.ranks[0].requests.values()} == {0}
+    assert table.do(0, Step((), (), (2, 1))) == (None, None)
+
+
 def test_tests_and_probes_do_not_wait() -> None:
     table = Table(2)
     table.do(1, Step((), (wanting(request=1),), ()))

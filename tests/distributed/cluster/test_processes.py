@@ -164,6 +164,26 @@ def test_kill_9_at_any_moment_leaves_the_others_to_finish(seed: int, tmp_path: P
     assert [run.values[rank] for rank in left] == [left, left]
 
 
+def test_a_rank_that_is_killed_while_it_waits_is_dead_at_once() -> None:
+    def program(comm: Communicator) -> Any:
+        if comm.rank == 1:
+            comm.send(os.getpid(), 2)
+            comm.recv(source=2)
+        if comm.rank == 0:
+            with pytest.raises(RankFailed):
+                comm.recv(source=1)
+            return comm.send("it is dead", 2)
+        victim = comm.recv(source=1)
+        time.sleep(0.1)  # until it waits
+        with pytest.raises(ProcessLookupError):
+            while True:  # until it is gone
+                os.kill(victim, signal.SIGKILL)
+        return comm.recv(source=0)
+
+    run = ProcessCluster(3, timeout=SOON).run(program)
+    assert (run.values, run.dead) == ([None, None, "it is dead"], (1,))
+
+
 def test_a_planned_crash_is_a_kill_9() -> None:
     def program(comm: Communicator) -> Any:
         if comm.rank == 0:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlsys.distributed.cluster import SimulatedCluster
-from mlsys.distributed.cluster.calls import Compute, Outgoing, Raised, Returned, Step
+from mlsys.distributed.cluster.calls import Compute, Incoming, Outgoing, Raised, Returned, Step
 from mlsys.distributed.cluster.communicator import (
     ANY_SOURCE,
     ClusterError,
@@ -228,7 +228,10 @@ def test_only_messages_that_may_overtake_do(reorder: float) -> None:
 
 def test_a_message_under_way_is_no_deadlock() -> None:
     def program(comm: Communicator) -> Any:
-        return comm.recv(source=1) if comm.rank == 0 else comm.send("late", 0)
+        if comm.rank == 0:
+            return comm.recv(source=1)
+        time.sleep(0.05)  # the thread that keeps time sleeps by now
+        comm.send("late", 0)
 
     run = run_threads(2, program, faults=Faults(delay=lambda rng: 0.1))
     assert run.values[0] == "late"
@@ -521,6 +524,49 @@ def test_an_ended_process_may_still_have_something_to_say() -> None:
     thread.join(SOON)
     run = router.outcome()
     assert (run.values[0], run.dead) == (ord("x"), (1,))
+
+
+def test_a_rank_that_waits_is_dead_as_soon_as_its_process_has_ended() -> None:
+    router = Router(3)
+    third = QueueChannel()
+
+    def survivor() -> None:
+        try:
+            router.answer(0, Step((), (Incoming(0, "world", 1, 0),)))
+        finally:
+            router.end(0, Returned("told"))
+
+    waiting = QueueChannel(Step((), (Incoming(0, "world", 2, 0),)))
+    threads = [
+        threading.Thread(target=survivor),
+        threading.Thread(target=router.serve, args=(1, waiting)),
+        threading.Thread(target=router.serve, args=(2, third)),
+    ]
+    for thread in threads:
+        thread.start()
+    while router.exchange.ranks[0].call is None or router.exchange.ranks[1].call is None:
+        time.sleep(0.001)
+    router.hang_up(1)
+    third.said.put(Returned("not asked"))
+    router.run(SOON)
+    for thread in threads:
+        thread.join(SOON)
+    assert router.outcome().values == ["told", None, "not asked"]
+
+
+def test_the_dead_do_not_say_anything_that_counts() -> None:
+    router = Router(2)
+    router.lose(1)
+    router.end(1, Raised(ValueError("a last one")))
+    router.end(1, Returned(5))
+    router.end(0, Returned(4))
+    router.run(SOON)
+    assert (router.outcome().values, router.outcome().dead) == ([4, None], (1,))
+
+
+def test_a_crash_of_a_rank_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="ranks from 0 to 1"):
+        Router(2, faults=Faults(crash={2: 1.0}))
 
 
 def test_counts_do_not_depend_on_who_is_faster() -> None:
