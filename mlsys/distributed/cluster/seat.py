@@ -13,7 +13,7 @@ from mlsys.distributed.cluster.calls import Call, Incoming, Outgoing, Step, Test
 from mlsys.distributed.cluster.rank import Rank
 from mlsys.distributed.cluster.untrusted import Malformed
 
-OVERHEAD = 300  # bytes that a message takes beside its payload, about
+OVERHEAD = 1500  # bytes that a message takes beside its payload, about
 PENDING: Any = object()  # instead of the value of a call: there is none yet
 
 

@@ -149,16 +149,22 @@ def test_kill_9_at_any_moment_leaves_the_others_to_finish(seed: int, tmp_path: P
         (tmp_path / f"begun {comm.rank}").touch()
         return survivors(comm)
 
+    over = threading.Event()
+
     def kill() -> None:
-        while len(list(tmp_path.iterdir())) < 3:
+        while len(list(tmp_path.iterdir())) < 3 and not over.is_set():
             time.sleep(0.001)
         time.sleep(delay)
-        os.kill(ranks_of(os.getpid())[number], signal.SIGKILL)
+        for victim in ranks_of(os.getpid())[number : number + 1]:
+            os.kill(victim, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    run = ProcessCluster(3, timeout=SOON).run(program)
-    killer.join()
+    try:
+        run = ProcessCluster(3, timeout=SOON).run(program)
+    finally:
+        over.set()
+        killer.join()
     (dead,) = run.dead
     left = [rank for rank in range(3) if rank != dead]
     assert [run.values[rank] for rank in left] == [left, left]

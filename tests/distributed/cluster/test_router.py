@@ -496,10 +496,10 @@ def test_nonsense_ends_its_rank_with_an_error_and_not_the_router(nonsense: Any) 
 
 
 def test_a_rank_that_sends_without_end_is_stopped_when_its_room_is_full() -> None:
-    router = Router(2, room=10_000)
+    router = Router(2, room=20_000)
     flood = [Step((Outgoing(n, "world", 1, 0, "|u1", b"x" * 1000),), (), ()) for n in range(1, 20)]
     channel = QueueChannel(*flood)
-    with pytest.raises(ProgramFailed, match="more than 10,000"):
+    with pytest.raises(ProgramFailed, match="more than 20,000"):
         serve(router, [channel, QueueChannel(EOFError())][:1] + [QueueChannel(Compute(0.0))])
     assert 5 <= len(channel.replies) <= 9
 
