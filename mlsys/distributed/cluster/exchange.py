@@ -55,6 +55,10 @@ class Exchange:
         buffer: float = math.inf,
         room: float = math.inf,
     ) -> None:
+        for name, given in (("eager", eager), ("buffer", buffer), ("room", room)):
+            if not given >= 0:
+                raise ValueError(f"{name}: expected bytes >= 0, got {given}")
+        faults.check(ranks)
         self.ranks = [Seat(number) for number in range(ranks)]
         self.freed: list[int] = []
         self.dead: set[int] = set()

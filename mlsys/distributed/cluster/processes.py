@@ -146,10 +146,13 @@ class ProcessCluster:
     ) -> None:
         if ranks < 1:
             raise ValueError(f"ranks: expected at least 1, got {ranks}")
+        if not timeout > 0:
+            raise ValueError(f"timeout: expected seconds > 0, got {timeout}")
         if os.name != "posix":
             raise OSError("processes as ranks need Linux or macOS; use the simulated cluster here")
         self.ranks, self.timeout = ranks, timeout
         self._settings: dict[str, Any] = {"faults": faults, "eager": eager, "buffer": buffer}
+        Router(ranks, **self._settings)  # refuses what makes no sense, before anything is started
 
     def run(self, program: Program, *arguments: Any) -> Run:
         """Run ``program(comm, *arguments)`` on every rank.

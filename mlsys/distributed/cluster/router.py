@@ -63,7 +63,6 @@ class Router:
         room: float = math.inf,
         kill: Callable[[int], None] = lambda rank: None,
     ) -> None:
-        faults.check(ranks)
         self.exchange = Exchange(ranks, faults, eager=eager, buffer=buffer, room=room)
         self.returned: dict[int, Any] = {}  # by rank, what it returned
         self.raised: dict[int, Raised] = {}

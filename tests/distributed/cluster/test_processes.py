@@ -330,6 +330,16 @@ def test_a_program_that_a_rank_cannot_load_is_reported() -> None:
         ProcessCluster(1).run(lambda comm, argument: None, threading.Lock())
 
 
-def test_a_cluster_has_at_least_one_rank() -> None:
-    with pytest.raises(ValueError, match="at least 1, got 0"):
-        ProcessCluster(0)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ranks": 0},
+        {"ranks": 2, "timeout": 0.0},
+        {"ranks": 2, "eager": -1.0},
+        {"ranks": 2, "buffer": float("nan")},
+        {"ranks": 2, "faults": Faults(crash={2: 1.0})},
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_started(settings: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        ProcessCluster(**settings)
