@@ -14,7 +14,7 @@ class Slow:
     """Receives and messages in two lists, looked through from the beginning each time."""
 
     def __init__(self):
-        self.receives, self.messages = [], []
+        self.receives, self.messages, self.early = [], [], []
 
     def fits(self, wanted, message):
         return (
@@ -23,35 +23,30 @@ class Slow:
             and (wanted.tag == message.tag or (wanted.tag == ANY_TAG and message.tag >= 0))
         )
 
-    def early(self):
-        """Receives that may be promised a message before it has arrived: exact, before any open."""
-        for wanted in self.receives:
-            if wanted.source == ANY_SOURCE or wanted.tag == ANY_TAG:
-                return
-            yield wanted
-
     def receive(self, wanted):
-        self.receives.append(wanted)
-        if wanted in self.early():
+        """An exact one, made while none waits for what arrives, may be promised a message early."""
+        exact = wanted.source != ANY_SOURCE and wanted.tag != ANY_TAG
+        if exact and all(each in self.early for each in self.receives):
             for message in self.messages:
                 if self.fits(wanted, message):
-                    self.receives.remove(wanted)
                     self.messages.remove(message)
                     return message
+            self.early.append(wanted)
+        self.receives.append(wanted)
         return None
 
     def put(self, message):
-        for wanted in self.early():
+        for wanted in self.early:
             if self.fits(wanted, message):
                 self.receives.remove(wanted)
+                self.early.remove(wanted)
                 return wanted
         self.messages.append(message)
         return None
 
     def settle(self, now):
         matched = []
-        promised = list(self.early())
-        for wanted in [each for each in self.receives if each not in promised]:
+        for wanted in [each for each in self.receives if each not in self.early]:
             there = [m for m in self.messages if self.fits(wanted, m) and m.arrival <= now]
             if there:
                 first = min(there, key=lambda m: m.arrival)  # of equals the first in the list
