@@ -92,9 +92,9 @@ class MPICluster:
             )
         if ended.late:
             raise ClusterError(
-                f"MPI: not done after {self.timeout:g} s; {shipping.named(missing)} had not "
-                f"returned and were ended. Give a longer timeout, or look for a receive that no "
-                f"send answers: the simulated cluster says which"
+                f"MPI: ended because it was not done after {self.timeout:g} s; "
+                f"{shipping.named(missing)} had not returned. Give a longer timeout, or look for a "
+                f"receive that no send answers: the simulated cluster says which"
             )
         if missing:
             raise openmpi.death(launcher, missing, ended.code)

@@ -8,12 +8,15 @@ and never come from a student's rank.
 
 from __future__ import annotations
 
+import marshal
 import pickle
 import sys
 import traceback
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from mlsys.distributed.cluster.communicator import ClusterError, Program
@@ -87,10 +90,22 @@ def named(ranks: Sequence[int]) -> str:
 
 
 def _dump(value: Any, what: str) -> bytes:
+    data = BytesIO()
+    pickler = _cloudpickle().Pickler
+    ways = {"dispatch_table": ChainMap({CodeType: _code}, pickler.dispatch_table)}
     try:
-        return bytes(_cloudpickle().dumps(value, protocol=5))
+        type("Pickler", (pickler,), ways)(data, protocol=5).dump(value)
+        return data.getvalue()
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise TypeError(f"{what} cannot travel between processes: {error}") from error
+
+
+def _code(code: CodeType) -> tuple[Any, ...]:
+    """Code with the names of its files, which cloudpickle leaves out and tracebacks need.
+
+    It is of use to the same version of Python alone, which is what all ranks run.
+    """
+    return marshal.loads, (marshal.dumps(code),)
 
 
 def _cloudpickle() -> ModuleType:

@@ -81,7 +81,7 @@ def test_a_rank_that_raises_brings_its_traceback_and_ends_the_others() -> None:
     with pytest.raises(ProgramFailed, match="rank 1 raised LookupError: a page") as caught:
         MPICluster(3, timeout=50).run(on_rank_one(deed))
     assert {rank: type(error) for rank, error in caught.value.errors.items()} == {1: LookupError}
-    assert "in deed" in str(caught.value) and "mpi_rank.py" not in str(caught.value)
+    assert "raise LookupError(" in str(caught.value) and "mpi_rank.py" not in str(caught.value)
 
 
 def test_a_rank_that_leaves_or_returns_what_cannot_travel_has_raised() -> None:
@@ -107,7 +107,7 @@ def test_time_is_up_for_a_program_that_hangs() -> None:
         if comm.rank == 1:
             comm.recv(source=0)  # which is never sent
 
-    with pytest.raises(ClusterError, match=r"not done after 1\.5 s; rank 1 had not returned"):
+    with pytest.raises(ClusterError, match=r"not done after 1\.5 s; ranks? (0, )?1 had not"):
         MPICluster(2, timeout=1.5).run(program)
 
 

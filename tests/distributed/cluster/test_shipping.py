@@ -13,14 +13,21 @@ from mlsys.distributed.cluster import SimulatedCluster, shipping
 from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
 
 
-def test_a_function_made_on_the_spot_arrives_with_what_it_holds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_function_made_on_the_spot_arrives_with_what_it_holds() -> None:
     held = {"x": 3}
     data = shipping.pack(lambda comm, y: held["x"] + y, (4,))
     program, arguments = shipping.unpack(data)
     held["x"] = 0
     assert program(None, *arguments) == 7
+
+
+def test_a_traceback_far_away_shows_the_lines_written_here() -> None:
+    def program(comm: Any) -> float:
+        return 1 / comm
+
+    there, _ = shipping.unpack(shipping.pack(program, ()))
+    assert there is not program
+    assert "return 1 / comm" in shipping.traceback_of(caught(lambda: there(0)))
 
 
 def test_modules_are_found_where_the_sender_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
