@@ -173,7 +173,8 @@ class ProcessCluster:
             try:
                 for process in processes:
                     process.attend(router)
-                    process.send((0.0, None))
+                    with contextlib.suppress(OSError):  # its thread notices
+                        process.send((0.0, None))
                 router.run(deadline - time.monotonic())
             finally:
                 router.close()
@@ -220,10 +221,11 @@ def _pass_on(processes: list[RankProcess], done: threading.Event) -> None:
             ):
                 assert pipe is not None
                 selector.register(pipe, selectors.EVENT_READ, Lines(lines, of_errors))
-        while selector.get_map():
+        last = math.inf
+        while selector.get_map() and time.monotonic() < last:
             ready = selector.select(POLL)
-            if not ready and done.is_set():
-                return  # somebody whom a rank has started still holds its pipe
+            if done.is_set():  # only somebody whom a rank has started can still hold its pipe
+                last = min(last, time.monotonic() + (GRACE if ready else 0))
             for key, _ in ready:
                 if not key.data.read(key.fd):
                     selector.unregister(key.fileobj)

@@ -68,9 +68,7 @@ class Router:
         self.raised: dict[int, Raised] = {}
         self._kill = kill
         self._crashes = sorted(((at, rank) for rank, at in faults.crash.items()), reverse=True)
-        self._hung_up: set[int] = (
-            set()
-        )  # their processes have ended; what they said may not be read
+        self._hung_up: set[int] = set()  # their processes have ended; more may be read from them
         self._error: ClusterError | None = None
         self._over = False
         self._still_at = math.inf  # when a standstill counts as a deadlock

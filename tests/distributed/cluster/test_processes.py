@@ -46,11 +46,11 @@ def ranks_of(parent: int) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     yield
     assert ranks_of(os.getpid()) == []
-    assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert set(threading.enumerate()) <= threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def ring_sum(comm: Communicator, length: int) -> float:
@@ -264,6 +264,17 @@ def test_what_a_rank_has_started_ends_with_it() -> None:
             break
     else:
         assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_stranger_that_never_stops_printing_holds_up_nobody(tmp_path: Path) -> None:
+    def program(comm: Communicator) -> int:
+        command = f"while [ ! -e {tmp_path}/stop ]; do echo again; sleep 0.01; done"
+        return subprocess.Popen(["sh", "-c", command], start_new_session=True).pid
+
+    try:
+        assert len(ProcessCluster(1, timeout=SOON).run(program).values) == 1
+    finally:
+        (tmp_path / "stop").touch()
 
 
 def test_messages_that_are_lost_can_be_sent_again() -> None:
