@@ -3,7 +3,7 @@
 The ranks are real: each has memory and an interpreter of its own, runs when the kernel lets it, and
 can be killed from outside. What they send passes through the parent, which counts it, and which may
 delay it, lose it, or kill a rank, as `Faults` say. Cost: about 0.2 s of processor time to start a
-rank, and two crossings of a socket for each call. These ranks show what happens, not how fast.
+rank, and some 0.2 ms for a message. These ranks show what happens, not how fast.
 
 Parent and ranks trust each other as parts of one program do: they exchange pickles. Processes are
 started anew, never forked from a parent that may have threads, and none is left when ``run``

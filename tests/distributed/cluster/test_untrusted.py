@@ -124,7 +124,7 @@ BAD: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("call", BAD, ids=repr)
+@pytest.mark.parametrize("call", BAD)
 def test_one_wrong_field_is_enough(call: Any) -> None:
     with pytest.raises(Malformed, match="no call"):
         checked(call, RANKS)
