@@ -31,6 +31,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from mlsys.foundations.measurement.trace import Trace
+
 # The page replaces these four by its own light or dark colours.
 INK, MUTED, GRID, PAPER = "#1f2430", "#5b6271", "#d5d9e0", "#fefefd"
 # Contrast of at least 3:1 on the light and on the dark page: blue, orange, green, purple, red,
@@ -94,6 +96,31 @@ def label(ax: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
         ax.set_ylabel(y)
         if ax.get_legend_handles_labels()[1]:
             ax.legend()
+
+
+def timeline(
+    trace: Trace,
+    lanes: Sequence[str] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    scale: float = 1.0,
+    height: float | None = None,
+) -> tuple[Figure, Axes]:
+    """The spans of a trace as bars, one row a lane, the first on top.
+
+    A span is coloured by its name, ``colors[name]``, or else by its lane. ``labels`` names lanes. Seconds are multiplied by ``scale``.
+    """
+    rows = list(lanes or trace.lanes)
+    fig, ax = axes(height=height or 0.24 * len(rows) + 0.8)
+    for row, lane in enumerate(rows):
+        for span in (span for span in trace.spans if span.lane == lane):
+            color = (colors or {}).get(span.name, PALETTE[row % len(PALETTE)])
+            ax.barh(row, scale * span.seconds, 0.78, scale * span.start, color=color)
+    ax.set_yticks(range(len(rows)), [(labels or {}).get(lane, lane) for lane in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.grid(visible=False, axis="y")
+    return fig, ax
 
 
 def boxes_and_arrows(

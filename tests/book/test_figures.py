@@ -12,6 +12,8 @@ import pytest
 from extension.drawings import themed, unique_ids
 from matplotlib.figure import Figure
 
+from mlsys.foundations.measurement.trace import Trace
+
 HOUSE = {"data": (0, 0), "model": (1, 0), "serve": (2, 0.5)}
 
 
@@ -40,6 +42,17 @@ def test_a_legend_appears_when_a_line_has_a_name() -> None:
     ax.plot([1, 2])
     figures.label(ax)
     assert fig.axes[0].get_legend() is None
+
+
+def test_a_timeline_has_a_bar_for_each_span_in_the_row_of_its_lane() -> None:
+    trace = Trace()
+    trace.add("work", "rank 0", 1.0, 3.0)
+    trace.add("wait", "rank 1", 0.0, 0.5)
+    fig, ax = figures.timeline(trace, ["rank 1", "rank 0"], colors={"work": "red"}, scale=1000)
+    bars = [(bar.get_x(), bar.get_width(), round(bar.get_y() + 0.39)) for bar in ax.patches]
+    assert bars == [(0.0, 500.0, 0), (1000.0, 2000.0, 1)]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["rank 1", "rank 0"]
+    assert len(fig.axes) == 1
 
 
 def test_a_drawing_has_no_paper_of_its_own() -> None:
