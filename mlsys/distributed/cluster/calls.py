@@ -24,22 +24,26 @@ OBJECT = "object"  # the kind of a pickled message
 class Outgoing:
     """A message to send. What is not given on creation, the cluster notes on it."""
 
-    source = -1  # the rank it comes from
-    depth = 1  # messages in the chain that led to it, itself included
-    done: float | None = None  # when the request is, as soon as that is known
-    arrival = 0.0  # the first moment at which it, or its announcement, is there
-    order = 0  # among those that its receiver has been sent before it asked for them
-    waits = False  # for its receiver to ask for it
-    held = False  # in its receiver's buffer
-    fate: Fate = UNHARMED
-    message = None  # nothing is received by sending
+    __slots__ = (
+        "arrival", "context", "depth", "dest", "done", "fate", "held", "kind", "message", "nbytes",
+        "order", "payload", "request", "source", "tag", "waits",
+    )  # fmt: skip
 
     def __init__(
         self, request: int, context: str, dest: int, tag: int, kind: str, payload: bytes
     ) -> None:
         self.request, self.context = request, context  # the communicator: no other sees it
-        self.dest, self.tag, self.kind, self.payload = dest, tag, kind, payload
-        self.nbytes = len(payload)
+        self.dest, self.tag = dest, tag
+        self.kind, self.payload, self.nbytes = kind, payload, len(payload)
+        self.source = -1  # the rank it comes from
+        self.depth = 1  # messages in the chain that led to it, itself included
+        self.done: float | None = None  # when the request is, as soon as that is known
+        self.arrival = 0.0  # the first moment at which it, or its announcement, is there
+        self.order = 0  # among those that its receiver has been sent before it asked for them
+        self.waits = False  # for its receiver to ask for it
+        self.held = False  # in its receiver's buffer
+        self.fate: Fate = UNHARMED
+        self.message = None  # nothing is received by sending
 
     @property
     def peer(self) -> int:
@@ -59,12 +63,13 @@ class Outgoing:
 class Incoming:
     """A message to receive: the first, in the order of sending, that fits."""
 
-    done: float | None = None  # when the request is, as soon as that is known
-    message: Outgoing | None = None  # that it has got
+    __slots__ = ("context", "done", "message", "request", "source", "tag")
 
     def __init__(self, request: int, context: str, source: int, tag: int) -> None:
         self.request, self.context = request, context
         self.source, self.tag = source, tag  # or ANY_SOURCE, ANY_TAG
+        self.done: float | None = None  # when the request is, as soon as that is known
+        self.message: Outgoing | None = None  # that it has got
 
     @property
     def peer(self) -> int:

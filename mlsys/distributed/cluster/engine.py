@@ -235,7 +235,7 @@ class Engine:
         else:
             message.waits = True
             message.arrival = self.network.announce(rank.number, dest, self.now)
-        if message.fate.dropped or not there.alive:
+        if not there.alive or (self._unreliable and message.fate.dropped):
             return
         if self._unreliable:  # until it is there, others may overtake it
             self._hold(there, message)
@@ -308,18 +308,19 @@ class Engine:
         """Let a blocked rank go on as soon as it is known when all that it waits for is done."""
         call, at = rank.call, self.now
         if type(call) is Step:
-            ready = True
+            ready, trouble = True, self._noticed or self._revoked
             for request in rank.waits:
                 done = request.done
                 if done is None:
                     ready = False
-                    if failure := self._hopeless(rank, request):
+                    if trouble and (failure := self._hopeless(rank, request)):
                         self._resume(rank, at, self._give_up, rank.waits, failure)
                         return
                 elif done > at:
                     at = done
             if ready:
-                self._resume(rank, at, self._finish)
+                rank.call = None
+                self._at(at, self._finish, rank)
         elif type(call) is Probe and (failure := self._hopeless(rank, Incoming(0, *call[:3]))):
             self._resume(rank, at, self._reply, failure)
 
@@ -339,11 +340,13 @@ class Engine:
 
     def _collect(self, rank: Rank, done: Iterable[Transfer]) -> tuple[Outgoing | None, ...]:
         """What requests that are done have received."""
-        messages = tuple([request.message for request in done])
-        for message in messages:
+        messages: list[Outgoing | None] = []
+        for request in done:
+            message = request.message
+            messages.append(message)
             if message is not None and message.depth > rank.depth:
                 rank.depth = message.depth
-        return messages
+        return tuple(messages)
 
     def _give_up(self, rank: Rank, requests: Iterable[Transfer], failure: Failure) -> None:
         """End requests of which one can never be done."""

@@ -21,7 +21,7 @@ class Mailbox:
     """What has been sent to one rank and not received, and what it waits for and has not got."""
 
     def __init__(self) -> None:
-        self.messages: dict[Key, deque[Outgoing]] = {}
+        self.messages: dict[Key, deque[Outgoing]] = {}  # a queue that is empty stays
         self.exact: dict[Key, deque[Incoming]] = {}  # receives made while none was open
         self._kept = 0  # messages that had to wait here, so far
         self.open: list[Incoming] = []  # an open receive, and all later ones, in order
@@ -31,11 +31,11 @@ class Mailbox:
         if not self.open and wanted.source != ANY_SOURCE and wanted.tag != ANY_TAG:
             key = (wanted.context, wanted.source, wanted.tag)
             if queue := self.messages.get(key):
-                return self._pop(key, queue)
-            if waiting := self.exact.get(key):
-                waiting.append(wanted)
-            else:
+                return queue.popleft()
+            if (waiting := self.exact.get(key)) is None:
                 self.exact[key] = deque((wanted,))
+            else:
+                waiting.append(wanted)
         else:
             self.open.append(wanted)
         return None
@@ -46,10 +46,10 @@ class Mailbox:
         if waiting := self.exact.get(key):
             return waiting.popleft()
         message.order = self._kept = self._kept + 1
-        if queue := self.messages.get(key):
-            queue.append(message)
-        else:
+        if (queue := self.messages.get(key)) is None:
             self.messages[key] = deque((message,))
+        else:
+            queue.append(message)
         return None
 
     def settle(self, now: float) -> list[tuple[Incoming, Outgoing]]:
@@ -60,15 +60,14 @@ class Mailbox:
             if message is None:
                 left.append(wanted)
             else:
-                key = (message.context, message.source, message.tag)
-                self._pop(key, self.messages[key])
+                self.messages[message.context, message.source, message.tag].popleft()
                 matched.append((wanted, message))
         self.open = left
         return matched
 
     def first(self, wanted: Incoming | Probe, by: float) -> Outgoing | None:
         """The earliest to arrive of the messages that fit and have arrived ``by`` then."""
-        heads = [q[0] for key, q in self.messages.items() if _fits(key, wanted)]
+        heads = [q[0] for key, q in self.messages.items() if q and _fits(key, wanted)]
         heads = [message for message in heads if message.arrival <= by]
         return min(heads, key=lambda message: (message.arrival, message.order), default=None)
 
@@ -82,12 +81,6 @@ class Mailbox:
     def left(self) -> list[Outgoing]:
         """All that was sent and never received."""
         return [message for queue in self.messages.values() for message in queue]
-
-    def _pop(self, key: Key, queue: deque[Outgoing]) -> Outgoing:
-        message = queue.popleft()
-        if not queue:
-            del self.messages[key]
-        return message
 
 
 def _fits(key: Key, wanted: Incoming | Probe) -> bool:

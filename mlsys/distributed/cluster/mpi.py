@@ -72,6 +72,7 @@ class MPICluster:
             return self._outcome(_load(folder, VALUE), _load(folder, ERROR), ended, relay.launcher)
 
     def _environment(self, folder: Path, shared: Path | None) -> dict[str, str]:
+        """Ours, with settings that give way to the user's, and places that do not."""
         several = bool(self.hosts)
         places = {} if several else openmpi.places(folder, shared)
         return openmpi.environment(openmpi.settings(several)) | places

@@ -56,7 +56,10 @@ class Network:
 
         delay: seconds that are added to its way; not ordered: it may overtake earlier ones.
         """
-        path = self._paths.get((source, dest)) or self.path(source, dest)
+        try:
+            path = self._paths[source, dest]
+        except KeyError:
+            path = self.path(source, dest)
         path.nbytes += nbytes
         path.messages += 1
         start = now

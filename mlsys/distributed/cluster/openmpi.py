@@ -87,14 +87,12 @@ def places(scratch: Path, shared: Path | None) -> dict[str, str]:
 
 
 def environment(chosen: Mapping[str, str], given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """``given``, with ``chosen`` where it says nothing, and without what an outer MPI job has set.
+    """``chosen``, where the environment does not say otherwise.
 
-    >>> environment({"OMPI_MCA_pml": "ob1"}, {"PMIX_RANK": "0", "OMPI_MCA_pml": "ucx"})
-    {'OMPI_MCA_pml': 'ucx'}
+    >>> environment({"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "self"}, {"OMPI_MCA_pml": "ucx"})
+    {'OMPI_MCA_pml': 'ucx', 'OMPI_MCA_btl': 'self'}
     """
-    outer = ("PMIX_", "OMPI_COMM_WORLD")
-    mine = {k: v for k, v in given.items() if not k.startswith(outer) or "_MCA_" in k}
-    return {**chosen, **mine}
+    return {**chosen, **given}
 
 
 class Relay:

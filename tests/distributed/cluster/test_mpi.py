@@ -111,9 +111,11 @@ def test_time_is_up_for_a_program_that_hangs() -> None:
         MPICluster(2, timeout=1.5).run(program)
 
 
-def test_a_job_starts_jobs() -> None:
+def test_a_job_starts_jobs_and_the_user_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "10")
+
     def inner(comm: Any) -> int:
-        return 10 + int(comm.rank)
+        return int(os.environ["OMP_NUM_THREADS"]) + int(comm.rank)
 
     def outer(comm: Any) -> list[int]:
         return MPICluster(2, timeout=40).run(inner).values

@@ -32,15 +32,6 @@ def test_another_mpi_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         openmpi.find_mpiexec()
 
 
-def test_settings_give_way_to_the_users_and_an_outer_job_is_forgotten() -> None:
-    chosen = openmpi.settings(False)
-    given = {"OMPI_MCA_btl": "self", "PMIX_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2", "HOME": "/h"}
-    result = openmpi.environment(chosen, given)
-    assert result["OMPI_MCA_btl"] == "self"
-    assert result["HOME"] == "/h"
-    assert not {"PMIX_RANK", "OMPI_COMM_WORLD_SIZE"} & set(result)
-
-
 def test_several_hosts_talk_over_tcp() -> None:
     assert "tcp" in openmpi.settings(True)["OMPI_MCA_btl"].split(",")
     assert "tcp" not in openmpi.settings(False)["OMPI_MCA_btl"].split(",")

@@ -27,7 +27,8 @@ def test_a_traceback_far_away_shows_the_lines_written_here() -> None:
 
     there, _ = shipping.unpack(shipping.pack(program, ()))
     assert there is not program
-    assert "return 1 / comm" in shipping.traceback_of(caught(lambda: there(0)))
+    error = caught(lambda: there(0))
+    assert "return 1 / comm" in shipping.traceback_of(error)
 
 
 def test_modules_are_found_where_the_sender_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
