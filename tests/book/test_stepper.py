@@ -131,6 +131,10 @@ const walk = () => {
   button("again").click();
   story.again = seen();
   story.home = seen(!key("Home"));
+  for (const rule of document.styleSheets[0].cssRules) {
+    if (rule.media?.mediaText === "print") rule.media.mediaText = "all";
+  }
+  story.paper = { shown: seen().shown, bar: button("back").checkVisibility() };
   story.about = { focus: live.tabIndex, role: live.getAttribute("role"),
                   label: live.getAttribute("aria-label"),
                   live: live.querySelector("[aria-live]").getAttribute("aria-live"),
@@ -174,7 +178,7 @@ chromium = pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on t
 @pytest.mark.multiprocess
 def test_keys_and_buttons_walk_through_and_the_page_says_what_happens(tmp_path: Path) -> None:
     story = opened(tmp_path)
-    about = story.pop("about")
+    about, paper = story.pop("about"), story.pop("paper")
     at = {name: seen["shown"] for name, seen in story.items()}
     assert at == {
         "begin": [0], "left_at_start": [0], "right": [1], "right_again": [2], "left": [1],
@@ -192,6 +196,7 @@ def test_keys_and_buttons_walk_through_and_the_page_says_what_happens(tmp_path: 
                      "names": ["Again", "Back", "Forward"]}  # fmt: skip
     assert story["right"]["flights"] == 3, "each message flies"
     assert story["left"]["flights"] == 0, "but not backwards"
+    assert paper == {"shown": [0, 1, 2, 3, 4], "bar": False}, "paper has no buttons"
 
 
 @chromium
