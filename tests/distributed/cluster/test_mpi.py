@@ -125,7 +125,8 @@ def test_a_job_starts_jobs_and_the_user_settings_win(monkeypatch: pytest.MonkeyP
 
 def test_a_host_that_lacks_the_folder_says_so(tmp_path: Path) -> None:
     line = [sys.executable, "-m", mpi.RANK, str(tmp_path / "elsewhere"), "1"]
-    settings = openmpi.environment(openmpi.settings(False))
+    places = openmpi.places(tmp_path, tmp_path)  # where what it leaves behind goes with the test
+    settings = openmpi.environment(openmpi.settings(False)) | places
     done = subprocess.run(line, env=settings, capture_output=True, timeout=50, check=False)
     assert done.returncode == 1
     assert b"rank 0: expected the job's folder" in done.stderr
