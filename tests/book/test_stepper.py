@@ -156,7 +156,8 @@ def opened(tmp_path: Path, *flags: str, script: bool = True) -> dict[str, Any]:
     load = '<script defer src="stepper.js"></script>' if script else ""
     body = f'<div class="cell">{stepper.Stepper(frames(3))._repr_html_()}</div>{WORDS}'
     page = (
-        f'<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="stepper.css">{WATCH}{load}'
+        '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="stepper.css">'
+        f"{WATCH}{load}"
         f'<body class="bd-article">{body}{ACT}'
     )
     (tmp_path / "page.html").write_text(page, "utf-8")
