@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 STUDENT = "_student"  # the name under which the student's file is loaded
 PROBES = "probes"
+STACK = 2**20  # bytes of each conversation's thread; recursion in Python needs little of it
 LOADED = "\0loaded\0"  # parts what a file prints while it is loaded from what it prints later
 
 
@@ -201,6 +202,7 @@ class Conversation:
     def __init__(self, function: Callable[..., Any], arguments: list[Any]) -> None:
         self._said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        threading.stack_size(STACK)
         thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
         thread.start()
 
