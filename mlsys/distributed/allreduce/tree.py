@@ -24,8 +24,9 @@ def broadcast(comm: Communicator, array: Array, root: int = 0) -> None:
         0 ──────────► 2           4 ──────────► 6
         0 ────► 1     2 ────► 3   4 ────► 5     6 ────► 7
 
-    A rank's number, counted from the root, says when it is reached: its lowest 1 is the distance to
-    the rank that sends to it, and it passes the array on over all shorter distances.
+    The binary digits of a rank's number, counted from the root, say when it is reached:
+    the lowest 1 (``me & -me``) is the distance to the rank that sends to it, and it
+    passes the array on over all shorter distances.
     """
     data, me, tag = vector(array), (comm.rank - root) % comm.size, rooted(BROADCAST, root, comm)
     distance = 1 << (comm.size - 1).bit_length()  # the first power of two >= size
