@@ -21,7 +21,7 @@ A cluster on a virtual clock:
 
 A cluster of processes:
 
-- ``exchange``, with a ``seat`` for each rank: the same decisions on a real clock.
+- ``exchange``: the same decisions on a real clock.
 - ``untrusted``: calls of ranks that nobody trusts.
 - ``plain``: calls as plain data.
 - ``router``: threads, and one lock.

@@ -24,6 +24,7 @@ OBJECT = "object"  # the kind of a pickled message
 class Outgoing:
     """A message to send. What is not given on creation, the cluster notes on it."""
 
+    fields = ("request", "context", "dest", "tag", "kind", "payload")  # given on creation
     __slots__ = (
         "arrival", "context", "depth", "dest", "done", "fate", "held", "kind", "message", "nbytes",
         "order", "payload", "request", "source", "tag", "waits",
@@ -63,6 +64,7 @@ class Outgoing:
 class Incoming:
     """A message to receive: the first, in the order of sending, that fits."""
 
+    fields = ("request", "context", "source", "tag")  # given on creation
     __slots__ = ("context", "done", "message", "request", "source", "tag")
 
     def __init__(self, request: int, context: str, source: int, tag: int) -> None:
@@ -94,9 +96,10 @@ class Step(NamedTuple):
     receives: tuple[Incoming, ...] = ()
     waits: tuple[int, ...] | None = None
 
-    def contexts(self) -> set[str]:
-        """The communicators of the transfers that it starts."""
-        return {send.context for send in self.sends} | {want.context for want in self.receives}
+    @property
+    def starts(self) -> tuple[Outgoing | Incoming, ...]:
+        """All transfers that it starts, sends first."""
+        return *self.sends, *self.receives
 
 
 class Test(NamedTuple):

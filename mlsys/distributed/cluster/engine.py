@@ -36,7 +36,7 @@ from mlsys.distributed.cluster.calls import (
     Step,
     Test,
 )
-from mlsys.distributed.cluster.communicator import ANY_SOURCE, Deadlock
+from mlsys.distributed.cluster.communicator import Deadlock
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
 from mlsys.distributed.cluster.network import Network
 from mlsys.distributed.cluster.rank import Rank, Transfer, stuck
@@ -112,7 +112,10 @@ class Engine:
         """The next call of the rank whose turn it is, or how it ended."""
         rank = self.ranks[number]
         rank.since = self.now
-        _TAKEN[type(call)](self, rank, call)
+        if self._revoked and (failure := rank.refused(call, self._revoked)):
+            self._reply(rank, failure)
+        else:
+            _TAKEN[type(call)](self, rank, call)
 
     def crash(self, number: int) -> None:
         """The rank is dead from now on. What it has sent still arrives."""
@@ -120,10 +123,6 @@ class Engine:
         if rank.alive and not rank.returned:
             self._turn = (number, None)
             self._bury(rank)
-
-    def left_over(self) -> list[Outgoing]:
-        """What was sent to a rank that lived and was never received."""
-        return [message for rank in self.ranks if rank.alive for message in rank.box.left()]
 
     def traffic(self) -> Traffic:
         """What the ranks have sent and done so far."""
@@ -134,9 +133,6 @@ class Engine:
     def _step(self, rank: Rank, call: Step) -> None:
         sends, receives, waits = call
         self._polls = 0
-        if self._revoked and not self._revoked.isdisjoint(call.contexts()):
-            self._reply(rank, rank.revoked())
-            return
         for receive in receives:
             self._receive(rank, receive)
         for send in sends:
@@ -156,7 +152,7 @@ class Engine:
     def _test(self, rank: Rank, call: Test) -> None:
         request = rank.requests[call.request]
         if request.done is not None and request.done <= self.now:
-            self._reply(rank, (True, self._collect(rank, [rank.requests.pop(call.request)])[0]))
+            self._reply(rank, (True, rank.collect([rank.requests.pop(call.request)])[0]))
         elif request.done is None and (failure := self._hopeless(rank, request)):
             self._give_up(rank, [rank.requests.pop(call.request)], failure)
         else:
@@ -336,23 +332,11 @@ class Engine:
         if self.trace and now > rank.since:
             self.trace.add("wait", f"rank {rank.number} waits", rank.since, now)
         if rank.alive:
-            self._turn = (rank.number, (now, self._collect(rank, rank.waits)))
-
-    def _collect(self, rank: Rank, done: Iterable[Transfer]) -> tuple[Outgoing | None, ...]:
-        """What requests that are done have received."""
-        messages: list[Outgoing | None] = []
-        for request in done:
-            message = request.message
-            messages.append(message)
-            if message is not None and message.depth > rank.depth:
-                rank.depth = message.depth
-        return tuple(messages)
+            self._turn = (rank.number, (now, rank.collect(rank.waits)))
 
     def _give_up(self, rank: Rank, requests: Iterable[Transfer], failure: Failure) -> None:
         """End requests of which one can never be done."""
-        for request in requests:
-            if isinstance(request, Incoming):
-                rank.box.forget(request)
+        rank.forget(requests)
         self._reply(rank, failure)
 
     def _reply(self, rank: Rank, value: Any) -> None:
@@ -379,15 +363,7 @@ class Engine:
         """Why a request that is not done never will be."""
         if not (self._noticed or self._revoked):
             return None
-        if request.context in self._revoked:
-            return rank.revoked()
-        dead = {request.peer} & self._noticed
-        if request.peer == ANY_SOURCE:
-            dead = self._noticed - rank.told  # each death ends one receive from anyone
-        if not dead:
-            return None
-        rank.told |= dead
-        return rank.left_by(dead, request)
+        return rank.hopeless(request, self._noticed, self._revoked)
 
 
 _TAKEN: dict[type, Callable[[Engine, Rank, Any], None]] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,47 @@ from mlsys.distributed.cluster.calls import (
     Step,
     Test,
 )
-from mlsys.distributed.cluster.communicator import ANY_SOURCE
-from mlsys.distributed.cluster.deadlock import Waiting, explain
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.run import Traffic
-from mlsys.distributed.cluster.seat import OVERHEAD, PENDING, Seat, transfers
+from mlsys.distributed.cluster.rank import Rank, Transfer, stuck
+from mlsys.distributed.cluster.untrusted import Malformed
 
+OVERHEAD = 1500  # bytes that a message takes beside its payload, about
+PENDING: Any = object()  # instead of the value of a call: there is none yet
 SENT = Outgoing(0, "", 0, 0, "", b"")  # instead of a message that its sender may forget
 SENT.done = 0.0
+
+
+class Seat(Rank):
+    """A rank that calls whenever it likes, and gets its value when there is one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.line = ""  # of its program, where it called last
+        self.value: Any = PENDING  # of the call that it has made
+        self.under_way = 0  # bytes that it has sent and nobody has received
+
+    def admit(self, call: Call, room: float) -> None:
+        """Refuse numbers of requests that make no sense, and more than there is ``room`` for.
+
+        A rank chooses the numbers itself: each must be new when its request is started, and known
+        when it is waited for.
+        """
+        new, waits, sending = set[int](), set[int](), 0
+        if isinstance(call, Test):
+            waits = {call.request}
+        elif isinstance(call, Step):
+            sending = sum(send.nbytes + OVERHEAD for send in call.sends)
+            if call.waits is not None:
+                new = {transfer.request for transfer in call.starts}
+                waits = set(call.waits)
+        if new & self.requests.keys() or not self.requests.keys() | new >= waits:
+            raise Malformed(f"rank {self.number}: no such requests, or used before: {waits or new}")
+        needed = self.under_way + sending + OVERHEAD * len(self.requests)
+        if needed > room:
+            raise Malformed(
+                f"rank {self.number}: what it has sent, and nobody has received, and its "
+                f"{len(self.requests):,} open requests need {needed:,} bytes, more than {room:,}"
+            )
 
 
 class Exchange:
@@ -75,10 +108,17 @@ class Exchange:
         seat.admit(call, self._room)
         seat.line, seat.since, seat.value = line, now, PENDING
         self.advance(now)
-        if self._revoked & _contexts(call):
-            seat.value = _revoked_for(seat)
+        if failure := seat.refused(call, self._revoked):
+            seat.value = failure
             return
-        _START[type(call)](self, seat, call)
+        match call:
+            case Step():
+                self._step(seat, call)
+            case Compute():
+                seat.compute += self.faults.work(rank, call.seconds, self._rng)
+            case Revoke():
+                self._revoked.add(call.context)
+                self._look_at_all()
         seat.call = call
         self._look(seat)
 
@@ -112,32 +152,18 @@ class Exchange:
         left = self.left()
         if self._late or not left or any(seat.call is None for seat in left):
             return ""
-        ended = {seat.number: "has returned" for seat in self.ranks if seat.returned}
-        ended |= dict.fromkeys(self.dead, "is dead")
-        return explain([self.waiting(seat) for seat in left], ended)
-
-    # How calls start.
+        return stuck(self.ranks, lambda rank: self.ranks[rank].line)
 
     def _step(self, seat: Seat, call: Step) -> None:
-        new = transfers(call)
         if call.waits is not None:
-            seat.requests.update((transfer.request, transfer) for transfer in new)
+            seat.requests |= {transfer.request: transfer for transfer in call.starts}
         for receive in call.receives:
             self._receive(seat, receive)
         for send in call.sends:
             self._send(seat, send)
-        seat.waits = new if call.waits is None else tuple(map(seat.requests.pop, call.waits))
-
-    def _compute(self, seat: Seat, call: Compute) -> None:
-        seconds = self.faults.work(seat.number, call.seconds, self._rng)
-        seat.compute += seconds
-
-    def _revoke(self, seat: Seat, call: Revoke) -> None:
-        self._revoked.add(call.context)
-        self._look_at_all()
-
-    def _nothing(self, seat: Seat, call: Call) -> None:
-        pass
+        seat.waits = (
+            call.starts if call.waits is None else tuple(map(seat.requests.pop, call.waits))
+        )
 
     # How calls end: their value, or PENDING.
 
@@ -157,21 +183,23 @@ class Exchange:
         undone = seat.undone()
         for transfer in undone:
             if failure := self._hopeless(seat, transfer):
-                return self._give_up(seat, seat.waits, failure)
-        return PENDING if undone else tuple(self._collect(seat, each) for each in seat.waits)
+                seat.forget(seat.waits)
+                return failure
+        return PENDING if undone else _arrived(seat, seat.waits)
 
     def _value_of_test(self, seat: Seat, number: int) -> Any:
         transfer = seat.requests[number]
         if transfer.done is not None:
-            return True, self._collect(seat, seat.requests.pop(number))
+            return True, _arrived(seat, [seat.requests.pop(number)])[0]
         if failure := self._hopeless(seat, transfer):
-            return self._give_up(seat, (seat.requests.pop(number),), failure)
+            seat.forget([seat.requests.pop(number)])
+            return failure
         return False, None
 
     def _value_of_probe(self, seat: Seat, call: Probe) -> Any:
         message = seat.box.first(call, math.inf)
         if message is not None:
-            return _arrived(message, b"")
+            return message.announcement()
         failure = self._hopeless(seat, seat.undone()[0])
         return failure or (PENDING if call.block else None)
 
@@ -185,23 +213,6 @@ class Exchange:
             seat.told |= self.dead
             self._free(seat, group)
         return group
-
-    def _collect(self, seat: Seat, transfer: Outgoing | Incoming) -> Arrived | None:
-        """What has been received by a transfer that is done."""
-        message = transfer.message
-        if message is None:
-            return None
-        seat.depth = max(seat.depth, message.depth)
-        return _arrived(message, message.payload)
-
-    def _give_up(
-        self, seat: Seat, given_up: Iterable[Outgoing | Incoming], failure: Failure
-    ) -> Failure:
-        """End transfers of which one can never be done."""
-        for transfer in given_up:
-            if type(transfer) is Incoming:
-                seat.box.forget(transfer)
-        return failure
 
     # Messages.
 
@@ -294,63 +305,16 @@ class Exchange:
             seat.call, seat.value = None, value
             self.freed.append(seat.number)
 
-    def _hopeless(self, seat: Seat, transfer: Outgoing | Incoming) -> Failure | None:
-        """Why a request that is not done never will be."""
-        if transfer.context in self._revoked:
-            return _revoked_for(seat)
-        dead = {transfer.peer} & self.dead
-        if transfer.peer == ANY_SOURCE:
-            dead = self.dead - seat.told  # each death ends one receive from anyone
-        if not dead or self._comes_from(transfer.peer, seat.number):
-            return None
-        seat.told |= dead
-        names = ", ".join(map(str, sorted(dead)))
-        return Failure(
-            f"rank {seat.number} waited {transfer.purpose}: rank {names} is dead",
-            tuple(sorted(dead)),
-        )
-
-    def _comes_from(self, source: int, dest: int) -> bool:
-        return any((late[2].source, late[2].dest) == (source, dest) for late in self._late)
-
-    # For those who look on.
-
-    def waiting(self, seat: Seat) -> Waiting:
-        """What a blocked rank waits for."""
-        late: tuple[int, ...] = ()
-        if type(call := seat.call) is Shrink:
-            late = tuple(n for n in call.group if n not in self.dead and self.ranks[n].call != call)
-        return seat.waiting(seat.line, late)
-
-    def traffic(self) -> Traffic:
-        """What has been counted."""
-        return Traffic.of(self.ranks, links=[])
-
-    def left_over(self) -> list[Outgoing]:
-        """What was sent and never received."""
-        return [message for seat in self.ranks for message in seat.box.left()]
+    def _hopeless(self, seat: Seat, transfer: Transfer) -> Failure | None:
+        """Why a request that is not done never will be; what the dead have sent may still come."""
+        way = transfer.peer, seat.number
+        coming = any((late.source, late.dest) == way for _, _, late in self._late)
+        return seat.hopeless(transfer, set() if coming else self.dead, self._revoked)
 
 
-def _arrived(message: Outgoing, payload: bytes) -> Arrived:
-    return Arrived(message.source, message.tag, message.kind, message.nbytes, payload)
-
-
-def _contexts(call: Call) -> set[str]:
-    """The communicators on which a call starts something that a Revoke ends."""
-    if isinstance(call, Step):
-        return {transfer.context for transfer in transfers(call)}
-    return {call.context} if isinstance(call, Probe) else set()
-
-
-def _revoked_for(seat: Seat) -> Failure:
-    return Failure(f"rank {seat.number}: this communicator was revoked", (), revoked=True)
-
-
-_START: dict[type, Callable[[Exchange, Seat, Any], None]] = {
-    Step: Exchange._step,
-    Compute: Exchange._compute,
-    Revoke: Exchange._revoke,
-    Test: Exchange._nothing,
-    Probe: Exchange._nothing,
-    Shrink: Exchange._nothing,
-}
+def _arrived(seat: Seat, done: Iterable[Transfer]) -> tuple[Arrived | None, ...]:
+    """What requests that are done have received, apart from all that is noted on it."""
+    return tuple(
+        message if message is None else message.announcement()._replace(payload=message.payload)
+        for message in seat.collect(done)
+    )

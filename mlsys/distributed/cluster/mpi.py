@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsys.distributed.cluster import openmpi, shipping
+from mlsys.distributed.cluster.calls import Raised
 from mlsys.distributed.cluster.communicator import ClusterError, Program
 from mlsys.distributed.cluster.job import Ended, follow
 from mlsys.distributed.cluster.run import Run
@@ -80,17 +81,14 @@ class MPICluster:
     def _outcome(
         self,
         values: dict[int, tuple[Any, float]],
-        errors: dict[int, tuple[BaseException, str]],
+        raised: dict[int, Raised],
         ended: Ended,
         launcher: str,
     ) -> Run:
         """The run, or the error that says best why there is none."""
         missing = [rank for rank in range(self.ranks) if rank not in values]
-        if errors:
-            raise shipping.program_failed(
-                {rank: error for rank, (error, _) in errors.items()},
-                {rank: text for rank, (_, text) in errors.items()},
-            )
+        if raised:
+            raise shipping.program_failed(raised)
         if ended.late:
             raise ClusterError(
                 f"MPI: ended because it was not done after {self.timeout:g} s; "

@@ -79,7 +79,7 @@ class RankProcess:
                 f"rank {self.rank} ended before its program began, with exit code {code}"
             ) from None
         if isinstance(said, Raised):
-            raise program_failed({self.rank: said.error}, {self.rank: said.text})
+            raise program_failed({self.rank: said})
         self.frames.connection.settimeout(None)
 
     def _set_limit(self, deadline: float) -> None:
@@ -104,7 +104,8 @@ class RankProcess:
             return said, line
         if line == RETURNED:
             return Returned(pickle.loads(said)), ""
-        return Raised(*pickle.loads(said)), ""
+        raised: Raised = pickle.loads(said)
+        return raised, ""
 
     def send(self, reply: Reply) -> None:
         """Let the rank go on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from mlsys.distributed.cluster.calls import Call, Failure, Incoming, Outgoing, Probe, Shrink, Step
 from mlsys.distributed.cluster.communicator import ANY_SOURCE
@@ -13,7 +13,7 @@ Transfer = Incoming | Outgoing
 
 
 class Rank:
-    """The engine's notes on one rank."""
+    """The notes of a cluster, engine or exchange, on one rank."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -36,39 +36,58 @@ class Rank:
         waits = self.waits if type(self.call) is Step else ()
         return [request for request in waits if request.done is None]
 
-    def waiting(self, line: str, late: Sequence[int]) -> Waiting:
-        """For whom it waits, and where; ``late``: who is missing in the Shrink that it is in."""
+    def waiting(self, line: str, ranks: Sequence[Rank]) -> Waiting:
+        """For whom of all ``ranks`` it waits, and where."""
         if type(self.call) is Shrink:
+            group = [ranks[number] for number in self.call.group]
+            late = [rank.number for rank in group if rank.alive and rank.call != self.call]
             return Waiting(self.number, "for the rest of the living to Shrink", late, line)
         undone = self.undone()
         peers = [request.peer for request in undone if request.peer != ANY_SOURCE]
         return Waiting(self.number, " and ".join(each.purpose for each in undone), peers, line)
 
-    def revoked(self) -> Failure:
-        """What a call on a revoked communicator is told."""
-        return Failure(f"rank {self.number}: this communicator was revoked", (), revoked=True)
+    def refused(self, call: object, revoked: Set[str]) -> Failure | None:
+        """Why a call may not begin: its communicator was revoked."""
+        starts = call.starts if type(call) is Step else (call,) if type(call) is Probe else ()
+        return None if revoked.isdisjoint(each.context for each in starts) else self._revoked()
 
-    def left_by(self, dead: Collection[int], request: Transfer) -> Failure:
-        """What a rank is told that waited for the dead."""
-        names = ", ".join(map(str, sorted(dead)))
+    def hopeless(self, request: Transfer, dead: Set[int], revoked: Set[str]) -> Failure | None:
+        """Why a request that is not done never will be: what its rank is told, and notes."""
+        if request.context in revoked:
+            return self._revoked()
+        missed = {request.peer} & dead
+        if request.peer == ANY_SOURCE:
+            missed = set(dead - self.told)  # each death ends one receive from anyone
+        if not missed:
+            return None
+        self.told |= missed
+        numbers = tuple(sorted(missed))
+        names = ", ".join(map(str, numbers))
         text = f"rank {self.number} waited {request.purpose}: rank {names} is dead"
-        return Failure(text, tuple(sorted(dead)))
+        return Failure(text, numbers)
+
+    def collect(self, done: Iterable[Transfer]) -> tuple[Outgoing | None, ...]:
+        """The message of each request that is done; None for a send."""
+        messages = tuple([request.message for request in done])
+        for message in messages:
+            if message is not None and message.depth > self.depth:
+                self.depth = message.depth
+        return messages
+
+    def forget(self, requests: Iterable[Transfer]) -> None:
+        """Give requests up of which one can never be done."""
+        for request in requests:
+            if type(request) is Incoming:
+                self.box.forget(request)
+
+    def _revoked(self) -> Failure:
+        return Failure(f"rank {self.number}: this communicator was revoked", (), revoked=True)
 
 
 def stuck(ranks: Sequence[Rank], where: Callable[[int], str]) -> str:
     """The explanation of a deadlock when nothing more will happen; nothing if nobody waits."""
-    waiting = [
-        rank.waiting(where(rank.number), _late(rank, ranks))
-        for rank in ranks
-        if rank.call is not None
-    ]
+    blocked = [rank for rank in ranks if rank.call is not None]
     ended = {rank.number: "has returned" for rank in ranks if rank.returned}
     ended |= {rank.number: "is dead" for rank in ranks if not rank.alive}
+    waiting = [rank.waiting(where(rank.number), ranks) for rank in blocked]
     return explain(waiting, ended) if waiting else ""
-
-
-def _late(rank: Rank, ranks: Sequence[Rank]) -> list[int]:
-    """Who has not come to the Shrink that a rank waits in."""
-    group = rank.call.group if type(rank.call) is Shrink else ()
-    others = [ranks[number] for number in group]
-    return [other.number for other in others if other.alive and other.call != rank.call]

@@ -22,10 +22,9 @@ from typing import Any, Protocol
 
 from mlsys.distributed.cluster.calls import Call, Raised, Reply, Returned
 from mlsys.distributed.cluster.communicator import ClusterError, Deadlock, RankFailed
-from mlsys.distributed.cluster.exchange import Exchange
+from mlsys.distributed.cluster.exchange import PENDING, Exchange, Seat
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, Faults
-from mlsys.distributed.cluster.run import Run, refuse_leftovers
-from mlsys.distributed.cluster.seat import PENDING, Seat
+from mlsys.distributed.cluster.run import Run, Traffic, refuse_leftovers
 from mlsys.distributed.cluster.shipping import program_failed
 from mlsys.distributed.cluster.untrusted import checked
 
@@ -157,17 +156,15 @@ class Router:
         if self._error is not None:
             raise self._error
         if self.raised:
-            raise program_failed(
-                {rank: how.error for rank, how in self.raised.items()},
-                {rank: how.text for rank, how in self.raised.items()},
-            )
+            raise program_failed(self.raised)
 
     def outcome(self) -> Run:
         """What is known after all have ended well, or died."""
         values = [self.returned.get(rank) for rank in range(len(self._freed))]
-        refuse_leftovers(self.exchange)
+        ranks = self.exchange.ranks
+        refuse_leftovers(ranks, self.exchange.faults)
         dead = tuple(sorted(self.exchange.dead))
-        return Run(values, self._ended, self.exchange.traffic(), None, dead)
+        return Run(values, self._ended, Traffic.of(ranks, links=[]), None, dead)
 
     def now(self) -> float:
         """Seconds since the router was made."""
@@ -242,7 +239,8 @@ class Router:
         for seat in self.exchange.left():
             at = f", at {seat.line}" if seat.line else ""
             if seat.call is not None:
-                rows.append(f"rank {seat.number} waits {self.exchange.waiting(seat).what}{at}")
+                what = seat.waiting(seat.line, self.exchange.ranks).what
+                rows.append(f"rank {seat.number} waits {what}{at}")
             else:
                 rows.append(f"rank {seat.number} has not called for {now - seat.since:.1f} s{at}")
         return "\n  ".join(rows)

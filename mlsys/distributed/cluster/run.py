@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsys.distributed.cluster.calls import Outgoing
 from mlsys.distributed.cluster.communicator import ClusterError
 from mlsys.distributed.cluster.faults import Faults
+from mlsys.distributed.cluster.rank import Rank
 from mlsys.foundations.measurement.trace import Trace
 
 Counts = NDArray[np.int64]
@@ -42,19 +42,6 @@ class LinkTraffic:
         self.busy += busy
 
 
-class Tally(Protocol):
-    """What a cluster has counted for one rank."""
-
-    alive: bool
-    sent_bytes: int
-    sent_messages: int
-    received_bytes: int
-    received_messages: int
-    compute: float
-    waited: float
-    depth: int
-
-
 @dataclass
 class Traffic:
     """What every rank has sent and done; arrays of shape (ranks,)."""
@@ -69,8 +56,8 @@ class Traffic:
     links: list[LinkTraffic]
 
     @classmethod
-    def of(cls, ranks: Sequence[Tally], links: list[LinkTraffic]) -> Traffic:
-        """The tallies of all ranks, as arrays."""
+    def of(cls, ranks: Sequence[Rank], links: list[LinkTraffic]) -> Traffic:
+        """What has been counted for each rank, as arrays."""
         return cls(
             sent_bytes=np.array([rank.sent_bytes for rank in ranks]),
             sent_messages=np.array([rank.sent_messages for rank in ranks]),
@@ -94,23 +81,10 @@ class Run:
     dead: tuple[int, ...] = ()
 
 
-class Cluster(Protocol):
-    """What a cluster knows when its program has ended."""
-
-    faults: Faults
-
-    @property
-    def ranks(self) -> Sequence[Tally]:
-        """The tallies of all ranks."""
-
-    def left_over(self) -> list[Outgoing]:
-        """What was sent and never received."""
-
-
-def refuse_leftovers(cluster: Cluster) -> None:
+def refuse_leftovers(ranks: Sequence[Rank], faults: Faults) -> None:
     """A message that nobody received is a mistake, as in MPI, unless something went wrong."""
-    left = cluster.left_over()
-    if left and not cluster.faults.of_messages and all(rank.alive for rank in cluster.ranks):
+    left = [message for rank in ranks for message in rank.box.left()]
+    if left and not faults.of_messages and all(rank.alive for rank in ranks):
         rows = [
             f"rank {each.source} sent rank {each.dest} {each.nbytes} bytes (tag {each.tag})"
             for each in left[:4]

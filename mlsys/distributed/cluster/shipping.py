@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from mlsys.distributed.cluster.calls import Raised
 from mlsys.distributed.cluster.communicator import ClusterError, Program
 from mlsys.distributed.cluster.run import ProgramFailed
 
@@ -43,14 +44,14 @@ def pack_value(value: Any) -> bytes:
 
 
 def pack_error(error: BaseException) -> bytes:
-    """What a rank raised, with its traceback as text. An error that cannot travel goes as text."""
+    """What a rank raised, as `Raised`. An error that cannot travel goes as text."""
     text = traceback_of(error)
     try:
-        data = _cloudpickle().dumps((error, text))
+        data = _dump(Raised(error, text), "what the rank raised")
         pickle.loads(data)
     except Exception:
-        data = pickle.dumps((ClusterError(f"{type(error).__name__}: {error}"), text))
-    return bytes(data)
+        data = pickle.dumps(Raised(ClusterError(f"{type(error).__name__}: {error}"), text))
+    return data
 
 
 def traceback_of(error: BaseException) -> str:
@@ -65,19 +66,20 @@ def _is_machinery(file: Path) -> bool:
     return file.parent == Path(__file__).parent and file.stem != "examples"
 
 
-def program_failed(errors: Mapping[int, BaseException], texts: Mapping[int, str]) -> ProgramFailed:
-    """One error for all ranks that raised, told by the traceback of the first in ``errors``.
+def program_failed(raised: Mapping[int, Raised]) -> ProgramFailed:
+    """One error for all ranks that raised, told by the traceback of the first in ``raised``.
 
-    >>> print(program_failed({2: ValueError("no")}, {2: "ValueError: no"}))
+    >>> print(program_failed({2: Raised(ValueError("no"), "ValueError: no")}))
     rank 2 raised ValueError: no
     <BLANKLINE>
     ValueError: no
     """
-    first, *others = errors
-    message = f"rank {first} raised {type(errors[first]).__name__}: {errors[first]}"
+    first, *others = raised
+    error, text = raised[first].error, raised[first].text
+    message = f"rank {first} raised {type(error).__name__}: {error}"
     if others:
         message += f" (and so did {named(others)})"
-    return ProgramFailed(f"{message}\n\n{texts[first]}", dict(errors))
+    return ProgramFailed(f"{message}\n\n{text}", {rank: how.error for rank, how in raised.items()})
 
 
 def named(ranks: Sequence[int]) -> str:

@@ -139,10 +139,7 @@ def drive(engine: Engine, host: Host) -> Run:
                 break  # the others would wait for it, or go on for nothing
         engine.take(rank, call)
     if raised:
-        raise program_failed(
-            {rank: how.error for rank, how in raised.items()},
-            {rank: how.text for rank, how in raised.items()},
-        )
-    refuse_leftovers(engine)
+        raise program_failed(raised)
+    refuse_leftovers(engine.ranks, engine.faults)
     dead = tuple(rank.number for rank in engine.ranks if not rank.alive)
     return Run(values, engine.ended, engine.traffic(), engine.trace, dead)

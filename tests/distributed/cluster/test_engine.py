@@ -230,7 +230,7 @@ def test_what_the_dead_have_sent_still_arrives_and_what_they_are_sent_is_lost():
     assert host.values[1][2][0].nbytes == 100
     assert list(host.values[1][3]) == [None], "nobody knew yet, and the message has left"
     assert isinstance(host.values[1][4], Failure)
-    assert not host.engine.left_over()
+    assert not any(rank.box.left() for rank in host.engine.ranks)
 
 
 def test_the_dead_and_the_returned_are_named_in_a_deadlock():

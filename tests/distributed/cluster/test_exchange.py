@@ -20,9 +20,8 @@ from mlsys.distributed.cluster.calls import (
     Step,
 )
 from mlsys.distributed.cluster.communicator import ANY_SOURCE, ANY_TAG
-from mlsys.distributed.cluster.exchange import Exchange
+from mlsys.distributed.cluster.exchange import OVERHEAD, PENDING, Exchange, Seat
 from mlsys.distributed.cluster.faults import Faults
-from mlsys.distributed.cluster.seat import OVERHEAD, PENDING
 from mlsys.distributed.cluster.untrusted import Malformed
 
 
@@ -223,3 +222,14 @@ def test_room_is_for_what_nobody_has_received() -> None:
     table.send(0, 1, b"x" * 100)
     with pytest.raises(Malformed, match="has sent, and nobody has received"):
         table.send(0, 1)
+
+
+def test_a_step_may_wait_for_what_it_starts_and_for_what_is_known() -> None:
+    seat = Seat(0)
+    seat.requests[4] = Incoming(4, "world", 1, 0)
+    seat.admit(Step((Outgoing(5, "world", 1, 0, "|u1", b""),), (), (4, 5)), room=OVERHEAD * 2)
+    seat.admit(calls.Test(4), room=OVERHEAD)
+    with pytest.raises(Malformed, match="need 3,000 bytes, more than 2,999"):
+        seat.admit(Step((Outgoing(5, "world", 1, 0, "|u1", b""),), (), ()), room=OVERHEAD * 2 - 1)
+    with pytest.raises(Malformed, match="no such requests"):
+        seat.admit(calls.Test(5), room=OVERHEAD)

@@ -78,7 +78,8 @@ def test_whatever_a_program_raises_is_told(
         raise error("why")
 
     data, kind = live(ends, program)
-    raised, text = shipping.pickle.loads(data)
+    told = shipping.pickle.loads(data)
+    raised, text = told.error, told.text
     assert kind == RAISED
     assert type(raised) is error
     assert "why" in text

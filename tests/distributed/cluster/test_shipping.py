@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mlsys.distributed.cluster import SimulatedCluster, shipping
+from mlsys.distributed.cluster.calls import Raised
 from mlsys.distributed.cluster.communicator import ClusterError, RankFailed
 
 
@@ -76,7 +77,8 @@ def fail(error: BaseException) -> None:
 def test_an_error_comes_home_itself_or_as_text(
     error: BaseException, kind: type[BaseException], text: str
 ) -> None:
-    home, told = pickle.loads(shipping.pack_error(caught(lambda: fail(error))))
+    raised = pickle.loads(shipping.pack_error(caught(lambda: fail(error))))
+    home, told = raised.error, raised.text
     assert type(home) is kind
     assert text in str(home)
     assert "in fail" in told
@@ -95,7 +97,8 @@ def test_a_traceback_shows_the_program_and_not_the_machinery() -> None:
 
 def test_one_error_speaks_for_all() -> None:
     errors = {2: ValueError("no"), 0: KeyError("k"), 3: ValueError("no")}
-    failed = shipping.program_failed(errors, {0: "text of 0", 2: "text of 2", 3: ""})
+    raised = {rank: Raised(error, f"text of {rank}") for rank, error in errors.items()}
+    failed = shipping.program_failed(raised)
     assert failed.errors == errors
     assert str(failed) == "rank 2 raised ValueError: no (and so did ranks 0, 3)\n\ntext of 2"
 
