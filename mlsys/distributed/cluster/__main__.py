@@ -82,7 +82,7 @@ def run(
 
     To begin with: python -m mlsys.distributed.cluster run mlsys.distributed.cluster.examples:hello
     """
-    faults = Faults(_at(slow, "slow"), None, drop, 0.0, None, _at(crash, "crash"), seed)
+    faults = Faults(_at(slow, "slow"), drop=drop, crash=_at(crash, "crash"), seed=seed)
     options: dict[str, Any] = {"timeout": timeout}
     size: int | Topology = ranks
     if on is On.simulated:

@@ -22,11 +22,15 @@ def table(run: Run) -> Table:
         shown.add_column(column, justify="right", no_wrap=True, min_width=len(column))
     shown.add_column("returned", no_wrap=True)
     for rank, value in enumerate(run.values[:ROWS]):
-        shown.add_row(str(rank), *_counts(run.traffic, rank), _value(run, rank, value))
+        shown.add_row(
+            str(rank), *_counts(run.traffic, slice(rank, rank + 1)), _value(run, rank, value)
+        )
     if run.traffic and len(run.values) > 1:
         left = len(run.values) - ROWS
         shown.add_section()
-        shown.add_row("all", *_sums(run.traffic), f"({left} more ranks)" if left > 0 else "")
+        shown.add_row(
+            "all", *_counts(run.traffic, slice(None)), f"({left} more ranks)" if left > 0 else ""
+        )
     return shown
 
 
@@ -51,28 +55,16 @@ def _title(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _counts(traffic: Traffic | None, rank: int) -> list[str]:
+def _counts(traffic: Traffic | None, ranks: slice) -> list[str]:
+    """What these ranks have sent and done, together."""
     if traffic is None:
         return []
-    return _row(*(int(count[rank]) for count in _counters(traffic)),
-                traffic.compute[rank], traffic.waited[rank])  # fmt: skip
-
-
-def _sums(traffic: Traffic) -> list[str]:
-    return _row(*(int(count.sum()) for count in _counters(traffic)),
-                traffic.compute.sum(), traffic.waited.sum())  # fmt: skip
-
-
-def _counters(traffic: Traffic) -> tuple[Any, ...]:
-    return (
+    counts = (
         traffic.sent_messages, traffic.sent_bytes,
         traffic.received_messages, traffic.received_bytes,
     )  # fmt: skip
-
-
-def _row(*cells: float) -> list[str]:
-    *counts, worked, waited = cells
-    return [f"{count:,}" for count in counts] + [seconds(worked), seconds(waited)]
+    times = traffic.compute, traffic.waited
+    return [f"{c[ranks].sum():,}" for c in counts] + [seconds(t[ranks].sum()) for t in times]
 
 
 def _value(run: Run, rank: int, value: Any) -> str:
