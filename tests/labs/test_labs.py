@@ -23,6 +23,7 @@ from autograder.lab import PACKAGE_ROOT, Lab, find_labs, load_lab
 from autograder.results import LabResult
 from autograder.sandbox import Sandbox
 from autograder.starter import answer_files, first_comment, starter_files, variants
+from autograder.student import Conversation
 from autograder.submission import Submission
 
 LABS = sorted(path.parent.name for path in PACKAGE_ROOT.glob("labs/*/lab.toml"))
@@ -147,7 +148,9 @@ class Babbler:
         self.call = self.run = lambda *arguments, **keywords: value
         self.call_raises = self.run_raises = lambda *arguments, **keywords: ("Nonsense", "")
         self.text = lambda file: str(value)
-        self.restart = lambda: None
+        self.restart = self.begin = self.close = lambda: None
+        self.another = lambda: self
+        self.converse = lambda *arguments: Conversation(lambda answer: value)
 
 
 @each_lab

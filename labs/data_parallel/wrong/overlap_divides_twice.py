@@ -1,0 +1,35 @@
+# loses: averages_what_there_is, one_allreduce_a_bucket, agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
+# why: the gradients are divided before they are added up, and the sum again.
+
+
+def overlapped_mean(
+    comm: Communicator,
+    shapes: Sequence[tuple[int, ...]],
+    buckets: Sequence[Sequence[int]],
+    backward: Iterator[tuple[int, Array] | None],
+) -> list[Array]:
+    flats = [np.zeros(sum(math.prod(shapes[t]) for t in bucket)) for bucket in buckets]
+    views: list[Array] = [np.empty(0)] * len(shapes)
+    for flat, bucket in zip(flats, buckets, strict=True):
+        for tensor, view in zip(bucket, unflatten(flat, [shapes[t] for t in bucket]), strict=True):
+            views[tensor] = view
+    missing = [set(bucket) for bucket in buckets]
+    sailing: list[_SolutionTransfer] = []
+    left = 0
+    for news in backward:
+        if news is not None:
+            tensor, gradient = news
+            views[tensor][...] = gradient / comm.size
+            for bucket in missing:
+                bucket.discard(tensor)
+        while left < len(buckets) and not missing[left]:
+            sailing.append(_solution_ring(comm, flats[left], left))
+            left += 1
+        sailing = [transfer for transfer in sailing if not _solution_done(transfer)]
+    sailing += [_solution_ring(comm, flats[k], k) for k in range(left, len(buckets))]
+    for transfer in sailing:
+        while not _solution_done(transfer, wait=True):
+            pass
+    for flat in flats:
+        flat /= comm.size
+    return views

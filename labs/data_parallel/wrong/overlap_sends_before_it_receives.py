@@ -1,0 +1,51 @@
+# loses: agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
+# why: a message that waits for its receiver never leaves, when all wait for theirs to leave before they say where to receive.
+
+
+def overlapped_mean(
+    comm: Communicator,
+    shapes: Sequence[tuple[int, ...]],
+    buckets: Sequence[Sequence[int]],
+    backward: Iterator[tuple[int, Array] | None],
+) -> list[Array]:
+    flats = [np.zeros(sum(math.prod(shapes[t]) for t in bucket)) for bucket in buckets]
+    views: list[Array] = [np.empty(0)] * len(shapes)
+    for flat, bucket in zip(flats, buckets, strict=True):
+        for tensor, view in zip(bucket, unflatten(flat, [shapes[t] for t in bucket]), strict=True):
+            views[tensor] = view
+    missing = [set(bucket) for bucket in buckets]
+    sailing: list[_SolutionTransfer] = []
+    left = 0
+    for news in backward:
+        if news is not None:
+            tensor, gradient = news
+            views[tensor][...] = gradient
+            for bucket in missing:
+                bucket.discard(tensor)
+        while left < len(buckets) and not missing[left]:
+            sailing.append(_solution_ring(comm, flats[left], left))
+            left += 1
+        sailing = [transfer for transfer in sailing if not _solution_done(transfer)]
+    sailing += [_solution_ring(comm, flats[k], k) for k in range(left, len(buckets))]
+    for transfer in sailing:
+        while not _solution_done(transfer, wait=True):
+            pass
+    for flat in flats:
+        flat /= comm.size
+    return views
+
+
+def _solution_ring(comm: Communicator, flat: Array, tag: int) -> _SolutionTransfer:
+    rank, size = comm.rank, comm.size
+    parts = [flat[part] for part in chunks(flat.size, size)]
+    for step in range(2 * (size - 1)):
+        adds = step < size - 1
+        sent, mine = (rank - step) % size, (rank - step - 1) % size
+        came = np.empty_like(parts[mine]) if adds else parts[mine]
+        comm.Send(parts[sent], (rank + 1) % size, tag)
+        receive = comm.Irecv(came, (rank - 1) % size, tag)
+        while not receive.Test():
+            if (yield):
+                receive.Wait()
+        if adds:
+            parts[mine] += came
