@@ -1,4 +1,4 @@
-# loses: agrees_whatever_comes_first, averages_what_there_is, hides_behind_the_backward_pass, keeps_the_wire_busy
+# loses: agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
 # why: each rank waits for the bucket that happens to be full there, until it is over: the backward pass stands still, and ranks in another order wait for ever.
 
 

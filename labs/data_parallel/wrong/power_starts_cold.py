@@ -1,4 +1,4 @@
-# loses: warms_up
+# loses: arrives_by_its_memory, warms_up
 # why: each step begins with the same guess as the first.
 
 
