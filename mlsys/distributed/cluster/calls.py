@@ -21,6 +21,23 @@ from mlsys.distributed.cluster.faults import UNHARMED, Fate
 OBJECT = "object"  # the kind of a pickled message
 
 
+class Own(int):
+    """A tag of messages of our own: below 0, so that no receive with ANY_TAG takes them."""
+
+
+BARRIER, SPLIT = Own(-2), Own(-3)
+_WORDS = {ANY_TAG: "any tag", BARRIER: "in Barrier", SPLIT: "in Split"}
+
+
+def named(tag: int) -> str:
+    """A tag in words.
+
+    >>> named(7), named(BARRIER)
+    ('tag 7', 'in Barrier')
+    """
+    return _WORDS.get(tag, f"tag {tag}")
+
+
 class Outgoing:
     """A message to send. What is not given on creation, the cluster notes on it."""
 
@@ -54,7 +71,7 @@ class Outgoing:
     @property
     def purpose(self) -> str:
         """What it waits for, in words."""
-        return f"for rank {self.dest} to receive its message (tag {self.tag})"
+        return f"for rank {self.dest} to receive its message ({named(self.tag)})"
 
     def announcement(self) -> Arrived:
         """The message without its content, which stays where it is."""
@@ -82,8 +99,7 @@ class Incoming:
     def purpose(self) -> str:
         """What it waits for, in words."""
         source = "any rank" if self.source == ANY_SOURCE else f"rank {self.source}"
-        tag = "any tag" if self.tag == ANY_TAG else f"tag {self.tag}"
-        return f"for a message from {source} ({tag})"
+        return f"for a message from {source} ({named(self.tag)})"
 
 
 class Step(NamedTuple):

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 
 from mlsys.distributed.cluster.calls import (
+    BARRIER,
     OBJECT,
+    SPLIT,
     Call,
     Compute,
     Delivery,
     Failure,
     Incoming,
     Outgoing,
+    Own,
     Probe,
     Reply,
     Revoke,
@@ -40,13 +43,6 @@ from mlsys.distributed.cluster.communicator import (
     as_bytes,
     kind_of,
 )
-
-
-class Own(int):
-    """A tag of messages of our own: below 0, so that no receive with ANY_TAG takes them."""
-
-
-BARRIER, SPLIT = Own(-2), Own(-3)
 
 
 class Line:

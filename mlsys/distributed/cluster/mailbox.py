@@ -22,14 +22,15 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.messages: dict[Key, deque[Outgoing]] = {}  # a queue that is empty stays
-        self.exact: dict[Key, deque[Incoming]] = {}  # receives made while none was open
+        self.exact: dict[Key, deque[Incoming]] = {}  # receives of one sender and tag
         self._kept = 0  # messages that had to wait here, so far
-        self.open: list[Incoming] = []  # an open receive, and all later ones, in order
+        self.open: list[Incoming] = []  # and later ones for the same messages, in order
 
     def receive(self, wanted: Incoming) -> Outgoing | None:
         """The message for a new receive if it can be told now; else it is kept."""
-        if not self.open and wanted.source != ANY_SOURCE and wanted.tag != ANY_TAG:
-            key = (wanted.context, wanted.source, wanted.tag)
+        key = (wanted.context, wanted.source, wanted.tag)
+        exact = wanted.source != ANY_SOURCE and wanted.tag != ANY_TAG
+        if exact and not any(_fits(key, earlier) for earlier in self.open):
             if queue := self.messages.get(key):
                 return queue.popleft()
             if (waiting := self.exact.get(key)) is None:

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from mlsys.distributed.cluster.calls import Incoming, Outgoing, Returned, Step
+from mlsys.distributed.cluster.calls import BARRIER, Incoming, Outgoing, Returned, Step
 from mlsys.distributed.cluster.communicator import ANY_SOURCE, ANY_TAG
 
 
@@ -23,6 +23,7 @@ def test_a_message_knows_its_length_and_whom_it_needs():
         (3, ANY_TAG, "for a message from rank 3 (any tag)"),
         (ANY_SOURCE, 1, "for a message from any rank (tag 1)"),
         (ANY_SOURCE, ANY_TAG, "for a message from any rank (any tag)"),
+        (3, BARRIER, "for a message from rank 3 (in Barrier)"),
     ],
 )
 def test_a_receive_says_what_it_waits_for(source, tag, purpose):
