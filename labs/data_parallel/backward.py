@@ -1,4 +1,4 @@
-"""Backward passes for a student's ranks: what they give and when, and what exchanging it may cost."""
+"""Backward passes for a student's ranks: what they give, when, and what exchanging it may cost."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def parts_of(student, arrays, shapes):
     hint="Divide the sum by the number of ranks, once; a rank that has no gradient for a tensor "
     "adds zero, and the number of ranks is still the same. Here each rank has a memory of its own.",
 )
-def averages_what_there_is(student, rng):
+def averages(student, rng):
     for ranks in (1, 3):
         case = uneven(rng, ranks, int(rng.integers(5, 9)))
         same_means(case, run(student, case, apart=ranks > 1))
@@ -132,7 +132,7 @@ def averages_what_there_is(student, rng):
     hint="A ring sends 2 (P - 1) messages and 2 (P - 1)/P of the bucket from every rank. Do you "
     "exchange a bucket, or the tensors in it? Does everything go to everybody?",
 )
-def one_allreduce_a_bucket(student, rng):
+def sends_no_more(student, rng):
     for ranks in (2, 4):
         case = even(rng, ranks, 4, 2, 1, 10 * ranks, 0.01)
         ran = run(student, case)
@@ -143,11 +143,11 @@ def one_allreduce_a_bucket(student, rng):
 @of_overlap(
     points=6,
     title="agrees, in whatever order the gradients come",
-    hint="If all wait: which allreduce does each rank wait for, and does it stand at the same place "
+    hint="If all wait: which allreduce does each rank wait for, and is it at the same place "
     "in everybody's list? Has a rank that waits for its Isend already said where to receive? If "
     "sums are wrong: can a message of one bucket be taken for one of another?",
 )
-def agrees_whatever_comes_first(student, rng):
+def agrees_on_order(student, rng):
     late = Faults(delay=lambda draw: float(draw.exponential(2 * ALPHA)), seed=int(rng.integers(99)))
     case = opposite(even(rng, 3, 4, 2, 2, 12, 4 * ALPHA))
     same_means(case, run(student, case, eager=0))
@@ -162,11 +162,12 @@ def agrees_whatever_comes_first(student, rng):
     hint="Nothing moves unless you look. Do you look at every opportunity, also where nothing is "
     "ready? Does the backward pass ever stand still for a message?",
 )
-def hides_behind_the_backward_pass(student, rng):
+def hides_buckets(student, rng):
     layers, looks = 6, 10
     slow = Faults(speed={int(rng.integers(2)): 0.7})
-    case = even(rng, 4, layers, 2, looks, 240, 8.5e-3)
-    for case in (case, replace(even(rng, 2, layers, 2, looks, 120, 3e-3), faults=slow)):
+    alike = even(rng, 4, layers, 2, looks, 240, 8.5e-3)
+    one_is_slow = replace(even(rng, 2, layers, 2, looks, 120, 3e-3), faults=slow)
+    for case in (alike, one_is_slow):
         ran = run(student, case)
         same_means(case, ran)
         between = max(case.work(rank) for rank in range(case.ranks)) / (layers * looks)
@@ -179,7 +180,7 @@ def hides_behind_the_backward_pass(student, rng):
     hint="The first bucket can leave when it is full; from then on something should be under way "
     "at all times. What does a bucket wait for in your program?",
 )
-def keeps_the_wire_busy(student, rng):
+def keeps_busy(student, rng):
     layers, looks = 5, 12
     case = even(rng, 3, layers, 1, looks, 400, 5e-3)
     ran = run(student, case)
@@ -194,7 +195,7 @@ def keeps_the_wire_busy(student, rng):
     points=5,
     title="right angles, length 1, the same span",
     hint="Take from each column what it has of all columns before it. If 1e-8 is missed only where "
-    "columns nearly point the same way: what rounding leaves behind can be taken away a second time.",
+    "columns nearly point the same way: take away a second time what rounding has left.",
 )
 def columns_are_orthonormal(student, rng):
     for r in (1, 2, 4):
@@ -234,7 +235,7 @@ def nothing_is_divided_by_zero(student, rng):
     hint="Vectors, and matrices that two thin ones would not make smaller, are averaged as they "
     "are. The gradients that you are given are not yours to change.",
 )
-def alike_and_exact_where_small(student, rng):
+def alike_and_exact(student, rng):
     shapes = [(9, 7), (6,), (3, 4), (1, 5), (8, 6), ()]
     for rank, apart in ((2, True), (1, False)):
         made = Exchanges(student, drawn(rng, 3, shapes, 2), rank, apart=apart)
@@ -251,8 +252,8 @@ def alike_and_exact_where_small(student, rng):
 @of_lowrank(
     points=8,
     title="two allreduces a step, of rank times (rows + columns) numbers",
-    hint="Pack what the first product gives of all matrices into one flat array, with all that goes "
-    "whole; and what the second one gives into another.",
+    hint="Pack what the first product gives of all matrices into one flat array, with all that "
+    "goes whole; and what the second one gives into another.",
 )
 def sends_two_thin_matrices(student, rng):
     shapes = [(12, 10), (7,), (20, 5), (3, 3), (8, 16)]
@@ -324,10 +325,10 @@ def nothing_is_lost(student, rng):
 @of_lowrank(
     points=7,
     title="arrives where the ranks agree, however loud they are",
-    hint="Each batch pulls hard in a direction that the next one takes back, and that fills the one "
-    "rank there is. What does the quiet part need to be sent at all?",
+    hint="Each batch pulls hard in a direction that the next one takes back, and that fills the "
+    "one rank there is. What does the quiet part need to be sent at all?",
 )
-def arrives_by_its_memory(student, rng):
+def arrives(student, rng):
     loud = low_rank(rng, 10, 8, np.array([3.0]))
     u, _, v = np.linalg.svd(loud)
     target = low_rank(rng, 10, 8, np.array([1.0]))

@@ -120,5 +120,5 @@ def spans(basis: Any, columns: Array, tolerance: float, what: str) -> Array:
     lengths = np.linalg.norm(columns, axis=0)
     unit = columns / np.where(lengths > 0, lengths, 1)
     close(basis @ (basis.T @ unit), unit, rtol=0, atol=tolerance,
-          what=f"{what}: the columns (scaled to length 1), put together from the basis")  # fmt: skip
+          what=f"{what}: the columns, at length 1, put together from the basis")  # fmt: skip
     return basis

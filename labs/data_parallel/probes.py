@@ -49,7 +49,7 @@ PROGRAMS = {"meanwhile": meanwhile, "exchanges": exchanges, "descends": descends
 
 
 def parts(student: Any, arrays: list[np.ndarray], shapes: list[list[int]]) -> list[Any]:
-    """The flat array of these, transposed, its parts in these shapes, and it when they are filled."""
+    """The flat array of these, transposed; its parts; and what it holds when they are filled."""
     flat = student.flatten([array.T for array in arrays])
     pieces = list(student.unflatten(flat, [tuple(shape) for shape in shapes]))
     before = [np.array(flat), *(np.array(piece) for piece in pieces)]

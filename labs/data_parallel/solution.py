@@ -40,8 +40,9 @@ def overlapped_mean(
     flats = [np.zeros(sum(math.prod(shapes[t]) for t in bucket)) for bucket in buckets]
     views: list[Array] = [np.empty(0)] * len(shapes)
     for flat, bucket in zip(flats, buckets, strict=True):
-        for tensor, view in zip(bucket, unflatten(flat, [shapes[t] for t in bucket]), strict=True):
-            views[tensor] = view
+        pieces = unflatten(flat, [shapes[t] for t in bucket])  # noqa: F821
+        for tensor, piece in zip(bucket, pieces, strict=True):
+            views[tensor] = piece
     missing = [set(bucket) for bucket in buckets]
     sailing: list[_SolutionTransfer] = []
     left = 0  # buckets, which leave in the order of their numbers on every rank
@@ -99,8 +100,8 @@ def _solution_done(transfer: _SolutionTransfer, wait: bool = False) -> bool:
 def orthonormal(columns: Array) -> Array:
     """Columns of length 1, at right angles, whose combinations include all of ``columns``.
 
-    columns: (rows, r), r <= rows, float64; not changed. A column that is zero, or a combination of those
-    before it, may become zero, or any other that keeps the rule; nothing is divided by zero.
+    columns: (rows, r), r <= rows, float64; not changed. A column that is zero, or a combination of
+    those before it, may become zero, or any other that keeps the rule; nothing is divided by zero.
     Stays orthonormal to 1e-8 for columns that nearly point the same way (condition 1e5).
     The same input gives the same bits.
     """
@@ -161,6 +162,6 @@ def _solution_mean(comm: Communicator, arrays: list[Array]) -> list[Array]:
     """The means of all arrays over the ranks, for one allreduce."""
     if not arrays:
         return []
-    flat = flatten(arrays)
+    flat = flatten(arrays)  # noqa: F821
     ring_allreduce(comm, flat)
-    return unflatten(flat / comm.size, [array.shape for array in arrays])
+    return unflatten(flat / comm.size, [array.shape for array in arrays])  # noqa: F821

@@ -1,5 +1,5 @@
-# loses: agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
-# why: each rank waits for the bucket that happens to be full there, until it is over: the backward pass stands still, and ranks in another order wait for ever.
+# loses: agrees_on_order, hides_buckets, keeps_busy
+# why: each rank stands still until the bucket that happens to be full there is through.
 
 
 def overlapped_mean(

@@ -1,4 +1,4 @@
-# loses: averages_what_there_is, one_allreduce_a_bucket, agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
+# loses: agrees_on_order, averages, hides_buckets, keeps_busy, sends_no_more
 # why: the gradients are divided before they are added up, and the sum again.
 
 

@@ -1,4 +1,4 @@
-# loses: hides_behind_the_backward_pass
+# loses: hides_buckets
 # why: a round that ends between two gradients lies there until the next one.
 
 

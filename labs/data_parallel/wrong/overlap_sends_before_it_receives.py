@@ -1,5 +1,5 @@
-# loses: agrees_whatever_comes_first, hides_behind_the_backward_pass, keeps_the_wire_busy
-# why: a message that waits for its receiver never leaves, when all wait for theirs to leave before they say where to receive.
+# loses: agrees_on_order, hides_buckets, keeps_busy
+# why: where messages wait for their receivers, nobody says where to receive.
 
 
 def overlapped_mean(

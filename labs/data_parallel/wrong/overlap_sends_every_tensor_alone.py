@@ -1,4 +1,4 @@
-# loses: one_allreduce_a_bucket, hides_behind_the_backward_pass, keeps_the_wire_busy
+# loses: hides_buckets, keeps_busy, sends_no_more
 # why: one allreduce a tensor pays the latency as often as there are tensors.
 
 

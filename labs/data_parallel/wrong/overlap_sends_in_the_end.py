@@ -1,4 +1,4 @@
-# loses: hides_behind_the_backward_pass, keeps_the_wire_busy
+# loses: hides_buckets, keeps_busy
 # why: right sums, right bytes, and all of them after the backward pass.
 
 

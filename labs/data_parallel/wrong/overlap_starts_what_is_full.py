@@ -1,5 +1,5 @@
-# loses: agrees_whatever_comes_first
-# why: buckets leave as they become full, under the number that each rank counts: where ranks differ in the order, different buckets meet.
+# loses: agrees_on_order
+# why: each rank numbers its buckets as they become full: different ones meet.
 
 
 def overlapped_mean(

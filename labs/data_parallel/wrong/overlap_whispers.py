@@ -1,5 +1,5 @@
-# loses: averages_what_there_is
-# why: all ranks leave their gradients in a list of the module; nothing is sent, and on machines of their own they see nothing.
+# loses: averages
+# why: gradients are left in a global list; on machines of their own ranks see nothing.
 
 
 def overlapped_mean(

@@ -1,4 +1,4 @@
-# loses: alike_and_exact_where_small
+# loses: alike_and_exact
 # why: the gradient belongs to the caller, who finds it changed.
 
 

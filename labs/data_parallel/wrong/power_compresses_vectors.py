@@ -1,4 +1,4 @@
-# loses: alike_and_exact_where_small, nothing_is_lost, sends_two_thin_matrices
+# loses: alike_and_exact, nothing_is_lost, sends_two_thin_matrices
 # why: a vector is a matrix of one column, to some.
 
 

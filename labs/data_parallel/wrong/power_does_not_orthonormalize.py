@@ -1,4 +1,4 @@
-# loses: arrives_by_its_memory, low_rank_is_exact, nothing_is_lost, warms_up
+# loses: arrives, low_rank_is_exact, nothing_is_lost, warms_up
 # why: left @ right.T is then a product of the gradient with the square of itself.
 
 

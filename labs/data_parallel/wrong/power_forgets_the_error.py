@@ -1,4 +1,4 @@
-# loses: nothing_is_lost, arrives_by_its_memory
+# loses: arrives, nothing_is_lost
 # why: what was left out is noted, and never sent.
 
 

@@ -1,4 +1,4 @@
-# loses: alike_and_exact_where_small, arrives_by_its_memory, low_rank_is_exact, nothing_is_lost, warms_up
+# loses: alike_and_exact, arrives, low_rank_is_exact, nothing_is_lost, warms_up
 # why: each rank makes a basis of its own gradient, so the factors belong to different bases.
 
 
