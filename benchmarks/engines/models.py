@@ -13,7 +13,7 @@ import numpy as np
 from race import Entry, Results
 
 from mlsys.foundations import nn
-from mlsys.foundations.training.optimizers import SGD, AdamW
+from mlsys.foundations.training.optimizers import SGD, AdamW, Optimizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 STEPS = 3  # of training that both sides must agree on before they are timed
@@ -34,6 +34,10 @@ class Perceptron:
     def build(self) -> nn.Module:
         """Our model."""
         return nn.MLP([784, 128, 10], rng=np.random.default_rng(0))
+
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        """Ours."""
+        return SGD(model.named_parameters(), 0.01, momentum=0.9)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ class Convolutional:
         side = self.x.shape[-1]
         return nn.CNN(channels=self.channels, side=side, rng=np.random.default_rng(0))
 
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        """Ours."""
+        return AdamW(model.named_parameters(), 1e-3)
+
 
 @dataclass(frozen=True)
 class Language:
@@ -77,27 +85,21 @@ class Language:
         size = (self.vocabulary, self.ids.shape[1] - 1, self.width, self.heads, self.layers)
         return nn.TransformerLM(*size, rng=np.random.default_rng(0))
 
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        """Ours."""
+        return AdamW(model.named_parameters(), 1e-3)
+
+
+Problem = Perceptron | Convolutional | Language
+
 
 class OurModels:
     """mlsys.foundations.nn and mlsys.foundations.training."""
 
-    def mlp(self, p: Perceptron) -> Entry:
+    def step(self, p: Problem) -> Entry:
         """One training step."""
         model = p.build()
-        return self._entry(p, model, SGD(model.named_parameters(), 0.01, momentum=0.9))
-
-    def cnn(self, p: Convolutional) -> Entry:
-        """One training step."""
-        model = p.build()
-        return self._entry(p, model, AdamW(model.named_parameters(), 1e-3))
-
-    def transformer(self, p: Language) -> Entry:
-        """One training step."""
-        model = p.build()
-        return self._entry(p, model, AdamW(model.named_parameters(), 1e-3))
-
-    def _entry(self, p: Any, model: nn.Module, optimizer: Any) -> Entry:
-        inputs, labels = _batch(p)
+        optimizer, (inputs, labels) = p.optimizer(model), batch(p)
 
         def work() -> Any:
             optimizer.zero_grad()
@@ -108,8 +110,11 @@ class OurModels:
 
         return Entry(work, lambda: _three_steps(work, model.state_dict))
 
+    mlp = cnn = transformer = step
 
-def _batch(p: Any) -> tuple[Array, Array]:
+
+def batch(p: Problem) -> tuple[Array, Array]:
+    """What the model is shown, and what it should say."""
     if isinstance(p, Language):
         return p.ids[:, :-1], p.ids[:, 1:]
     return p.x, p.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from race import Entry, Results
 
-from engines.models import STEPS, Convolutional, Language, Perceptron
+from engines.models import STEPS, Convolutional, Language, Perceptron, Problem, batch
 
 
 class PyTorchModels:
@@ -19,38 +20,65 @@ class PyTorchModels:
         torch.set_num_threads(1)
         self.version = torch.__version__
 
-    def mlp(self, p: Perceptron) -> Entry:
+    def step(self, p: Problem) -> Entry:
         """One training step."""
-        model = torch.nn.Sequential(
-            torch.nn.Flatten(), torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)
-        )
-        _load(model, p)
-        optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, fused=True)
-        return _entry(model, optimizer, torch.from_numpy(p.x), torch.from_numpy(p.labels))
+        model = build(p)
+        optimizer, (inputs, labels) = optimizer_of(p, model), map(torch.from_numpy, batch(p))
 
-    def cnn(self, p: Convolutional) -> Entry:
-        """One training step."""
-        layers: list[torch.nn.Module] = []
-        for inputs, outputs in ((1, p.channels[0]), p.channels):
-            layers += [
-                torch.nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-                torch.nn.BatchNorm2d(outputs),
-                torch.nn.ReLU(),
-                torch.nn.MaxPool2d(2),
-            ]
-        features = p.channels[1] * (p.x.shape[-1] // 4) ** 2
-        model = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(features, 10))
-        _load(model, p)
-        optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
-        return _entry(model, optimizer, torch.from_numpy(p.x), torch.from_numpy(p.labels))
+        def work() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = loss_of(model, inputs, labels)
+            loss.backward()
+            optimizer.step()
+            return loss
 
-    def transformer(self, p: Language) -> Entry:
-        """One training step."""
-        model = _TransformerLM(p)
-        _load(model, p)
-        optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
-        ids = torch.from_numpy(p.ids)
-        return _entry(model, optimizer, ids[:, :-1], ids[:, 1:])
+        def results() -> Results:
+            losses = np.array([work().item() for _ in range(STEPS)])
+            state = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+            return {"losses": losses} | state
+
+        return Entry(work, results)
+
+    mlp = cnn = transformer = step
+
+
+def build(p: Problem) -> torch.nn.Module:
+    """The same model. Its first weights are those of ours: drawn once, loaded by name."""
+    model = _BUILD[type(p)](p)
+    state = {name: torch.from_numpy(array) for name, array in p.build().state_dict().items()}
+    model.load_state_dict(state)
+    return model
+
+
+def optimizer_of(p: Problem, model: torch.nn.Module) -> torch.optim.Optimizer:
+    """The same optimiser, in one kernel."""
+    if isinstance(p, Perceptron):
+        return torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, fused=True)
+    return torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+
+
+def loss_of(model: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The mean cross-entropy."""
+    return F.cross_entropy(model(inputs).flatten(0, -2), labels.flatten())
+
+
+def _perceptron(p: Perceptron) -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)
+    )
+
+
+def _convolutional(p: Convolutional) -> torch.nn.Module:
+    layers: list[torch.nn.Module] = []
+    for inputs, outputs in ((1, p.channels[0]), p.channels):
+        layers += [
+            torch.nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            torch.nn.BatchNorm2d(outputs),
+            torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2),
+        ]
+    features = p.channels[1] * (p.x.shape[-1] // 4) ** 2
+    return torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(features, 10))
 
 
 class _Attention(torch.nn.Module):
@@ -102,28 +130,8 @@ class _TransformerLM(torch.nn.Module):
         return self.head(self.norm(x))
 
 
-def _load(model: torch.nn.Module, p: Any) -> None:
-    """The first weights are those of our model: drawn once, loaded by name."""
-    state = {name: torch.from_numpy(array) for name, array in p.build().state_dict().items()}
-    model.load_state_dict(state)
-
-
-def _entry(
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    inputs: torch.Tensor,
-    labels: torch.Tensor,
-) -> Entry:
-    def work() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(inputs).flatten(0, -2), labels.flatten())
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    def results() -> Results:
-        losses = np.array([work().item() for _ in range(STEPS)])
-        state = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
-        return {"losses": losses} | state
-
-    return Entry(work, results)
+_BUILD: dict[type, Callable[[Any], torch.nn.Module]] = {
+    Perceptron: _perceptron,
+    Convolutional: _convolutional,
+    Language: _TransformerLM,
+}
