@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +97,23 @@ def test_what_a_message_costs_is_the_same_for_all_pairs_of_a_kind(leaves, per_le
         far = a // per_leaf != b // per_leaf
         assert sum(alpha for alpha, _ in costs) == (8.0 if far else 4.0)
         assert max(beta for _, beta in costs) == 0.5
+
+
+def effective_bandwidth(topology: Topology, partners: list[int]) -> float:
+    """The mean share of its own port that a pair has on its most crowded link."""
+    routes = [topology.route(a, b) for a, b in enumerate(partners) if a != b]
+    load = Counter(name for route in routes for name in route)
+    return float(np.mean([1 / max(load[name] for name in route) for route in routes]))
+
+
+def test_static_routes_leave_less_than_the_full_bisection_bandwidth():
+    rng = np.random.default_rng(0)
+    for k, low, high in ((8, 0.65, 0.85), (16, 0.6, 0.8), (32, 0.6, 0.7)):
+        tree, ranks = fat_tree(k, k, k), k * k
+        random = [effective_bandwidth(tree, rng.permutation(ranks).tolist()) for _ in range(5)]
+        assert low < np.mean(random) < high
+        for pattern in (lambda r: (r + k // 2) % ranks, lambda r: (r + 1) % ranks, lambda r: r ^ k):
+            assert effective_bandwidth(tree, [pattern(r) for r in range(ranks)]) == 1.0
 
 
 @pytest.mark.parametrize(
