@@ -247,7 +247,7 @@ class Engine:
             return
         self._hold(rank, message)
         if rank.box.open or type(rank.call) is Probe:
-            self._at(message.arrival, self._settle, rank)
+            self._look(rank, message.arrival)
 
     def _hold(self, rank: Rank, message: Outgoing) -> None:
         """Take up room in the receiver's buffer, unless the message waits with its sender."""
@@ -264,6 +264,7 @@ class Engine:
 
     def _settle(self, rank: Rank) -> None:
         """See what has arrived at a rank that takes messages from anyone."""
+        rank.looks.discard(self.now)
         for receive, message in rank.box.settle(self.now):
             self._match(rank, receive, message)
         if type(rank.call) is Probe and (found := rank.box.first(rank.call, self.now)):
@@ -271,7 +272,13 @@ class Engine:
         if rank.box.open or type(rank.call) is Probe:
             coming = [m.arrival for m in rank.box.left() if m.arrival > self.now]
             if coming:
-                self._at(min(coming), self._settle, rank)
+                self._look(rank, min(coming))
+
+    def _look(self, rank: Rank, time: float) -> None:
+        """Settle at that time, once."""
+        if time not in rank.looks:
+            rank.looks.add(time)
+            self._at(time, self._settle, rank)
 
     def _match(self, rank: Rank, receive: Incoming, message: Outgoing) -> None:
         """A message and its receive have found each other: when will both be done?"""

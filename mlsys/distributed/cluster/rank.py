@@ -24,6 +24,7 @@ class Rank:
         self.since = 0.0  # when it called
         self.alive, self.returned = True, False
         self.told: set[int] = set()  # the dead it has been told of
+        self.looks: set[float] = set()  # when it is seen what has arrived
         self.depth = 0  # messages in the longest chain that led here
         self.held = 0  # bytes of messages in its buffer
         self.sent_bytes = self.sent_messages = self.received_bytes = self.received_messages = 0

@@ -155,3 +155,15 @@ def test_with_sender_and_tag_given_the_cost_does_not_grow_with_what_waits():
         assert box.receive(Incoming(0, "world", waiting // 2, 0)) is not None
         looks.append(Counting.looks)
     assert looks[0] == looks[1] == 1
+
+
+def test_what_has_been_taken_leaves_nothing_behind():
+    box = Mailbox()
+    for tag in range(100):
+        box.put(message(tag=tag))
+        box.receive(Incoming(0, "world", 0, tag))
+        box.receive(Incoming(0, f"world/{tag}", 1, 0))
+        box.put(message(source=1, context=f"world/{tag}"))
+        box.receive(given_up := Incoming(0, "world", 2, tag))
+        box.forget(given_up)
+    assert not (box.messages or box.exact or box.open)
