@@ -69,11 +69,13 @@ class Rank:
 
     def collect(self, done: Iterable[Transfer]) -> tuple[Outgoing | None, ...]:
         """The message of each request that is done; None for a send."""
-        messages = tuple([request.message for request in done])
-        for message in messages:
+        messages = []
+        for request in done:
+            message = request.message
             if message is not None and message.depth > self.depth:
                 self.depth = message.depth
-        return messages
+            messages.append(message)
+        return tuple(messages)
 
     def forget(self, requests: Iterable[Transfer]) -> None:
         """Give requests up of which one can never be done."""
