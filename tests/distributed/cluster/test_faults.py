@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from mlsys.distributed.cluster.faults import NOTHING_WRONG, UNHARMED, Faults
 
@@ -23,8 +24,8 @@ def test_messages_are_lost_and_overtake_as_often_as_asked_for(drop, reorder, see
         (drop, [f.dropped for f in fates]),
         (reorder, [f.overtakes for f in fates]),
     ):
-        spread = math.sqrt(share * (1 - share) / MANY)
-        assert abs(np.mean(seen) - share) <= 6 * spread + 1e-12
+        count = binom(MANY, share)
+        assert min(count.cdf(sum(seen)), count.sf(sum(seen) - 1)) > 1e-10
 
 
 @given(seeds)
