@@ -134,9 +134,11 @@ def test_a_long_message_waits_for_its_receiver_and_a_short_one_does_not():
     assert went_on == [0.0, ALPHA + 4 * BETA, 100.0 + ALPHA + 5 * BETA]
 
 
-def test_a_message_that_finds_no_room_waits_until_it_is_asked_for():
+@pytest.mark.parametrize("late", [None, lambda rng: 30.0])
+def test_a_message_that_finds_no_room_waits_until_it_is_asked_for(late):
+    """Whether the room is taken by messages that have arrived or by some on their way."""
     rows = ([Step((send(1, 6),)) for _ in range(3)], [Compute(100.0), *_receives(3)])
-    host = Host(2, script(*rows), buffer=12)
+    host = Host(2, script(*rows), buffer=12, faults=Faults(delay=late))
     took = ALPHA + 6 * BETA
     assert [now for now, rank in host.turns if rank == 0] == [0.0, took, 2 * took, 100.0 + took]
 
