@@ -109,7 +109,7 @@ def next_period(first: int, now: int, loss: float, first_loss: float, shrink: fl
     [10, 10, 2]
     """
     wanted = math.ceil(first * math.sqrt(loss / first_loss))
-    return wanted if wanted < now else max(1, math.ceil(shrink * now))
+    return max(1, wanted if wanted < now else math.ceil(shrink * now))
 
 
 class AdaComm:

@@ -66,7 +66,7 @@ class DistributedOptimizer:
         Returns those there are; a parameter that no rank has used has none.
         """
         for place, p in enumerate(self.parameters):
-            if p.grad is not None and not self.reducer.announced[place]:
+            if p.grad is not None and not self.reducer.given[place]:
                 self.reducer.ready(place, p.grad)
         averages = self.reducer.finish()
         for p, average in zip(self.parameters, averages, strict=True):
@@ -82,7 +82,9 @@ class DistributedOptimizer:
         self.optimizer.step()
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Forget all gradients; not while they travel."""
+        self.reducer.forget()
+        self._synchronized = False
         self.optimizer.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:

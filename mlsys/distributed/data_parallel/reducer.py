@@ -39,6 +39,7 @@ class Reducer:
     specs: the tensors, the same on all ranks (else Mismatch); those used first come first.
     cap: bytes of a bucket. average: divide the sum by the number of ranks.
     compression: used from the second step on. It does not overlap: it runs when a bucket is full.
+    overlap: whether gradients leave as they become ready; else all leave in `finish`.
 
     All ranks must make their reducers, and call `finish`, equally often and in the same order.
     After an error (a dead rank, say) make a new one: nobody knows what is still under way.
@@ -51,10 +52,11 @@ class Reducer:
         cap: int = CAP,
         average: bool = True,
         compression: Compressor | None = None,
+        overlap: bool = True,
     ) -> None:
         self.comm = comm.Split(0, comm.rank)  # so that no message meets one of the program's
         self.specs, self.cap = list(specs), cap
-        self.average, self.compression = average, compression
+        self.average, self.compression, self.overlap = average, compression, overlap
         check_same(self.comm, self.specs)
         self._lock = threading.RLock()  # of the program's thread and a `Driver`'s
         self._progress = Progress()
@@ -80,14 +82,23 @@ class Reducer:
     def ready(self, tensor: int, gradient: Array) -> None:
         """Add the last piece of a gradient; it may leave at once, and is not ours to change."""
         with self._lock:
-            if self.announced[tensor]:
+            if self.given[tensor]:
                 raise RuntimeError(
-                    f"the gradient of {self.specs[tensor].name} was ready before in this step; use "
-                    f"add() for all pieces but the last, and finish() to end the step"
+                    f"the gradient of {self.specs[tensor].name} was ready before in this step: two "
+                    f"backward passes, of which only the last may send (last=False, no_sync())"
                 )
             self.add(tensor, gradient)
-            self._announce(tensor)
+            self._is_ready(tensor)
             self._progress.poll()
+
+    def forget(self) -> None:
+        """Drop what `add` has added up in this step. Raises RuntimeError if a gradient was ready."""
+        if self.given.any():
+            raise RuntimeError(
+                "gradients of this step may be under way: call step() or synchronize() between "
+                "backward() and zero_grad()"
+            )
+        self.used[:] = False
 
     def poll(self) -> None:
         """Let communication go on. Never waits (but see ``compression``)."""
@@ -100,8 +111,11 @@ class Reducer:
         The arrays are views of the buckets, good until the next step's first gradient.
         """
         with self._lock:
-            for tensor in np.flatnonzero(~self.announced):
-                self._announce(int(tensor))
+            for tensor in np.flatnonzero(~self.given).tolist():
+                self._is_ready(tensor)
+            if not self.overlap:
+                for tensor in self._order:
+                    self._announce(tensor)
             self._progress.wait()
             self._negotiation.close()
             if not self._settled:
@@ -116,9 +130,9 @@ class Reducer:
 
     def _begin(self) -> None:
         tensors = len(self.specs)
-        self.used, self.announced = np.zeros(tensors, bool), np.zeros(tensors, bool)
+        self.used, self.given = np.zeros(tensors, bool), np.zeros(tensors, bool)
         self._unused: set[int] = set()  # by no rank
-        self._order: list[int] = []  # in which this rank has announced them
+        self._order: list[int] = []  # in which they were ready on this rank
         self._exchanges = 0
         self._negotiation: Announcing | ByBits
         if self._settled:
@@ -129,11 +143,15 @@ class Reducer:
                 self.comm, self._progress, tensors, self._exchange_tensors
             )
 
-    def _announce(self, tensor: int) -> None:
+    def _is_ready(self, tensor: int) -> None:
         if not self.used[tensor]:
             self._views[tensor].fill(0)
-        self.announced[tensor] = True
+        self.given[tensor] = True
         self._order.append(tensor)
+        if self.overlap:
+            self._announce(tensor)
+
+    def _announce(self, tensor: int) -> None:
         self._negotiation.announce(tensor, bool(self.used[tensor]))
 
     def _exchange_bucket(self, tensors: list[int], unused: set[int]) -> None:

@@ -49,17 +49,19 @@ class TorchDistributedOptimizer:
         pairs = [(name, p) for name, p in named if p.requires_grad]
         self.optimizer, self.parameters = optimizer, [p for _, p in pairs]
         specs = [Spec(name, tuple(p.shape), p.detach().numpy().dtype) for name, p in pairs]
-        self.reducer = Reducer(comm, specs, cap, average, compression)
+        overlap = not _shares_its_thread()
+        self.reducer = Reducer(comm, specs, cap, average, compression, overlap)
         self._last, self._synchronized = True, False
-        self._deferred: list[int] | None = [] if _shares_its_thread() else None
         for place, p in enumerate(self.parameters):
             p.register_post_accumulate_grad_hook(partial(self._hook, place))
         self.zero_grad()
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero, each in its place in a bucket."""
+        """Set all gradients to zero, each in its place in a bucket; not while they travel."""
         from torch import from_numpy
 
+        self.reducer.forget()
+        self._synchronized = False
         for place, p in enumerate(self.parameters):
             view = self.reducer.view(place)
             view.fill(0)
@@ -78,10 +80,6 @@ class TorchDistributedOptimizer:
         """Wait for all averages, and leave them in ``grad``; None where no rank has any."""
         from torch import from_numpy
 
-        if self._deferred:
-            for place in self._deferred:
-                self.reducer.ready(place, self.reducer.view(place))
-            self._deferred.clear()
         for p, average in zip(self.parameters, self.reducer.finish(), strict=True):
             p.grad = None if average is None else from_numpy(average)
         self._synchronized = True
@@ -99,13 +97,10 @@ class TorchDistributedOptimizer:
 
         view = self.reducer.view(place)
         in_place = p.grad.data_ptr() == view.ctypes.data
-        at_once = self._last and self._deferred is None
-        give = self.reducer.ready if at_once else self.reducer.add
+        give = self.reducer.ready if self._last else self.reducer.add
         give(place, view if in_place else p.grad.numpy())
         if not in_place:  # somebody else's zero_grad has dropped our array
             p.grad = from_numpy(view)
-        if self._last and self._deferred is not None:
-            self._deferred.append(place)
 
 
 def _shares_its_thread() -> bool:

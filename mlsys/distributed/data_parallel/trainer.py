@@ -24,16 +24,12 @@ import numpy as np
 
 from mlsys.distributed.allreduce.doubling import doubling_allreduce
 from mlsys.distributed.cluster.communicator import Communicator
-from mlsys.distributed.data_parallel.broadcast import (
-    broadcast_arrays,
-    broadcast_object,
-    broadcast_state,
-)
+from mlsys.distributed.data_parallel.broadcast import broadcast_arrays, broadcast_object
 from mlsys.distributed.data_parallel.buckets import CAP
 from mlsys.distributed.data_parallel.compression import Compressor
 from mlsys.distributed.data_parallel.optimizer import DistributedOptimizer
 from mlsys.foundations.autodiff.graph import Array
-from mlsys.foundations.training import Trainer, checkpoint
+from mlsys.foundations.training import Trainer
 
 
 @dataclass
@@ -74,14 +70,9 @@ class DistributedTrainer(Trainer):
 
     def resume(self, warn: Callable[[str], None] = warnings.warn) -> int:
         """Go on, on all ranks, from the newest checkpoint that rank 0 finds."""
-        found = None
         if self.comm.rank == 0:
-            checkpoint.clean(self._folder())
-            found = checkpoint.latest(self._folder(), warn)
-        if found := broadcast_object(self.comm, found):
-            self.saved, state = found
-            self.restore(state)
-            self._move_apart()
+            super().resume(warn)
+        self._align()
         return self.steps
 
     def _my_part(self, batch: Array) -> float:
@@ -98,11 +89,8 @@ class DistributedTrainer(Trainer):
         return total
 
     def _align(self) -> None:
-        """The same state on all ranks, and generators of which no two draw the same."""
-        broadcast_state(self.comm, self.model, self.optimizer)
-        self._move_apart()
-
-    def _move_apart(self) -> None:
+        """Rank 0's state on all ranks, but generators of which no two draw the same."""
+        self.restore(broadcast_object(self.comm, self.checkpoint()))
         for rng in self._generators().values():
             source: Any = rng.bit_generator  # PCG64: 2^127 numbers lie between two ranks'
             source.state = source.jumped(self.comm.rank).state

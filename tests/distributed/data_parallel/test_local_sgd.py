@@ -95,7 +95,7 @@ def test_the_period_never_grows_and_stays_a_period(
     first: int, now: int, loss: float, shrink: float
 ) -> None:
     period = next_period(first, min(now, first), loss, 1.0, shrink)
-    assert 0 <= period <= min(now, first)
+    assert 1 <= period <= min(now, first)
     assert isinstance(period, int)
 
 

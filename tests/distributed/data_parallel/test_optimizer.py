@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlsys.distributed.cluster import Communicator, SimulatedCluster
+from mlsys.distributed.cluster import Communicator, ProgramFailed, SimulatedCluster
 from mlsys.distributed.data_parallel.optimizer import DistributedOptimizer
 from mlsys.foundations.autodiff import Tensor
 from mlsys.foundations.nn import MLP, Linear, Module, cross_entropy
@@ -61,6 +61,40 @@ def test_equal_shards_take_the_steps_of_the_whole_batch(kind: str, way: str, ran
     for found in SimulatedCluster(ranks).run(together, kind, 4, way).values:
         for p, q in zip(found, wanted, strict=True):
             np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-12)
+
+
+def test_zero_grad_forgets_all_of_a_step_that_is_given_up() -> None:
+    def program(comm: Communicator, give_up: str) -> list[Any]:
+        net = model()
+        own = DistributedOptimizer(comm, optimizer("sgd", net))
+        if give_up == "micro-batches":
+            own.backward(cross_entropy(net(X), Y), last=False)
+        elif give_up == "averages":
+            own.backward(cross_entropy(net(X), Y))
+            own.synchronize()
+        own.zero_grad()
+        own.backward(cross_entropy(net(X[:6]), Y[:6]))
+        own.step()
+        return [p.data for p in net.parameters()]
+
+    cluster = SimulatedCluster(2)
+    plain, *others = (
+        cluster.run(program, way).values[1] for way in ("", "micro-batches", "averages")
+    )
+    for found in others:
+        for p, q in zip(found, plain, strict=True):
+            np.testing.assert_array_equal(p, q)
+
+
+def test_gradients_that_may_travel_cannot_be_forgotten() -> None:
+    def program(comm: Communicator) -> None:
+        net = model()
+        own = DistributedOptimizer(comm, optimizer("sgd", net))
+        own.backward(cross_entropy(net(X), Y))
+        own.zero_grad()
+
+    with pytest.raises(ProgramFailed, match="between backward\\(\\) and zero_grad"):
+        SimulatedCluster(2).run(program)
 
 
 def test_micro_batches_send_no_more_than_one_batch() -> None:

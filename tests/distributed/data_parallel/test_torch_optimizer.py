@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlsys.distributed.cluster import Communicator, SimulatedCluster
+from mlsys.distributed.cluster import Communicator, ProgramFailed, SimulatedCluster
 from mlsys.distributed.cluster.endpoint import Endpoint, Line
 from mlsys.distributed.cluster.programs import run_program
 from mlsys.distributed.data_parallel.torch_optimizer import (
@@ -82,6 +82,24 @@ def test_processes_overlap_and_agree_with_one_machine() -> None:
     for found in run_program(together, 3, "micro-batches", ranks=3, on="processes").values:
         for p, q in zip(found, alone(3), strict=True):
             np.testing.assert_allclose(p, q, atol=1e-5)
+
+
+def test_gradients_that_may_travel_are_left_alone() -> None:
+    def program(comm: Communicator, again: str) -> None:
+        net, optimizer = build(0)
+        own = TorchDistributedOptimizer(comm, optimizer, net.named_parameters())
+        loss(net, X, Y).backward()
+        if again == "zero_grad":
+            own.zero_grad()
+        else:
+            loss(net, X, Y).backward()
+
+    alone_in_the_world = Endpoint(Line(lambda call: (0.0, None)), 0, (0,))
+    for again, message in (("zero_grad", "call step"), ("backward", "was ready before")):
+        with pytest.raises(RuntimeError, match=message):
+            program(alone_in_the_world, again)
+        with pytest.raises(ProgramFailed, match=message):
+            SimulatedCluster(2).run(program, again)
 
 
 def test_gradients_lie_in_the_buckets() -> None:

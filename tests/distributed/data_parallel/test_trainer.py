@@ -144,6 +144,31 @@ def test_buffers_are_rank_0_s_when_the_model_is_judged_and_generators_differ() -
         assert not np.isin(other, draws).any()
 
 
+def test_generators_differ_on_ranks_that_have_come_and_gone() -> None:
+    """Rank 2 leaves, and rank 3, which has drawn nothing, takes its place."""
+
+    def program(world: Communicator) -> float:
+        alone = digits_run("mlp", generators={"draws": np.random.default_rng(5)})
+        for spare in (3, 2):
+            comm = world.Split(int(world.rank == spare), world.rank)
+            if world.rank != spare:
+                distributed(alone, comm)
+        return float(alone.generators["draws"].random())
+
+    draws = SimulatedCluster(4).run(program).values
+    assert len({draws[0], draws[1], draws[3]}) == 3
+
+
+def test_plans_that_differ_are_refused() -> None:
+    def program(comm: Communicator) -> None:
+        alone = digits_run("mlp")
+        alone.cursor = BatchCursor(200, 33, seed=comm.rank)
+        distributed(alone, comm)
+
+    with pytest.raises(ProgramFailed, match="rank 1 raised CheckpointError.*seed was 0 and is now"):
+        SimulatedCluster(2).run(program)
+
+
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
     def build() -> Trainer:
         run = digits_run("mlp")
