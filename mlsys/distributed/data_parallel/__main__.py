@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlsys.distributed.cluster import ClusterError, Run
+from mlsys.distributed.cluster import ClusterError, ProgramFailed, Run
 from mlsys.distributed.cluster.programs import run_program
 from mlsys.distributed.data_parallel.buckets import CAP
 from mlsys.distributed.data_parallel.training import Job, describe, train
@@ -25,6 +25,7 @@ from mlsys.foundations.training.progress import bar
 from mlsys.foundations.training.recipes import RECIPES
 
 Recipe = StrEnum("Recipe", {name: name for name in RECIPES})  # type: ignore[misc]
+MISTAKES = (CheckpointError, Diverged, ImportError, OSError)
 UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # set by Open MPI's mpiexec, and by MPICH's
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -49,7 +50,7 @@ def run(
     checkpoints: Annotated[Path | None, typer.Option(help="Rank 0's folder for them.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 100,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it was stopped.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds that processes may take.")] = 600.0,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that processes may take.")] = 600.0,
 ) -> None:
     """Train one model on many ranks, each with its part of every batch."""
     if resume and checkpoints is None:
@@ -90,11 +91,13 @@ def _say_traffic(done: Run, virtual: bool) -> None:
 
 
 def main() -> None:
-    """Mistakes are one line on standard error and a code: 1, or 2 (usage)."""
+    """Mistakes are told on standard error, without a traceback; the code is 1, or 2 (usage)."""
     try:
         app(prog_name="python -m mlsys.distributed.data_parallel")
-    except (CheckpointError, ClusterError, Diverged, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (*MISTAKES, ClusterError) as error:
+        raised = error.errors.values() if isinstance(error, ProgramFailed) else ()
+        said = next((e for e in raised if isinstance(e, MISTAKES)), error)
+        print(f"error: {said}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

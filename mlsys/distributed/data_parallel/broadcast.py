@@ -1,16 +1,16 @@
 """All ranks begin with rank 0's state: parameters, buffers, and what the optimiser remembers.
 
 Ranks that draw their own first values, or of which only one has read a checkpoint, take the same
-steps from different places and never meet. Everything travels in one message for each dtype, down a
-binomial tree: ⌈log2 ranks⌉ rounds. What is no array (a count of steps) travels as an object.
+steps from different places and never meet. Arrays travel in one message for each dtype, down a
+binomial tree: ⌈log2 ranks⌉ rounds.
 Source: Sergeev & Del Balso, 2018 (``BroadcastGlobalVariablesHook``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,13 +21,22 @@ from mlsys.distributed.cluster.communicator import Array, Communicator
 from mlsys.distributed.data_parallel.buckets import Spec, flatten, unflatten
 from mlsys.distributed.data_parallel.negotiation import check_same
 from mlsys.foundations.nn import Module
-from mlsys.foundations.training import Optimizer
 
 OBJECT = 14 * COLLECTIVES  # a tag
 
 
+class Holder(Protocol):
+    """What has a state: a model, an optimiser, a place in the data."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """All of it."""
+
+    def load_state_dict(self, state: Any) -> None:
+        """Become as it was."""
+
+
 def broadcast_state(
-    comm: Communicator, model: Module, optimizer: Optimizer | None = None, root: int = 0
+    comm: Communicator, model: Module, optimizer: Holder | None = None, root: int = 0
 ) -> None:
     """Give every rank the root's parameters, buffers and optimiser state, in place.
 
@@ -42,7 +51,7 @@ def broadcast_state(
     once = {id(array): array for array in state.values()}  # tied weights
     broadcast_arrays(comm, list(once.values()), root)
     if optimizer is not None:
-        optimizer.load_state_dict(slots)  # its count is no array
+        optimizer.load_state_dict(slots)  # what is no array itself, such as its count
 
 
 def broadcast_arrays(comm: Communicator, arrays: Sequence[Array], root: int = 0) -> None:
@@ -73,8 +82,7 @@ def same_bits(comm: Communicator, arrays: Sequence[Array]) -> bool:
     seal = hashlib.sha256()
     for array in arrays:
         seal.update(np.ascontiguousarray(array).data)
-    least = np.frombuffer(seal.digest(), np.uint8).copy()
-    most = least.copy()
-    doubling_allreduce(comm, least, np.minimum)
-    doubling_allreduce(comm, most, np.maximum)
-    return bool((least == most).all())
+    mine = np.frombuffer(seal.digest(), np.uint8)
+    both = np.stack([mine, ~mine])
+    doubling_allreduce(comm, both, np.minimum)
+    return bool((both[0] == ~both[1]).all())  # least and greatest

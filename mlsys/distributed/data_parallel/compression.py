@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlsys.distributed.allreduce.doubling import doubling_allreduce
 from mlsys.distributed.allreduce.ring import allgather, ring_allreduce
-from mlsys.distributed.cluster import Communicator
+from mlsys.distributed.cluster.communicator import Array, Communicator
 
-Array = NDArray[Any]
 LARGEST_HALF = 65504.0
 
 
@@ -35,9 +33,6 @@ class Compressor(Protocol):
         Every rank must call it with the same name and n, and holds the same bits afterwards.
         """
 
-    def payload(self, size: int, itemsize: int) -> int:
-        """Bytes that stand for ``size`` numbers of ``itemsize`` bytes each."""
-
 
 class Uncompressed:
     """Every bit of every number."""
@@ -45,11 +40,7 @@ class Uncompressed:
     def average(self, comm: Communicator, name: Hashable, flat: Array) -> None:
         """One allreduce."""
         ring_allreduce(comm, flat)
-        flat /= comm.Get_size()
-
-    def payload(self, size: int, itemsize: int) -> int:
-        """All of them."""
-        return size * itemsize
+        flat /= comm.size
 
 
 # ------------------------------------------------------------ half the bits
@@ -82,15 +73,11 @@ class Half:
         """One allreduce of one number, and one of half the bytes."""
         largest = np.array([np.abs(flat).max(initial=0)], flat.dtype)
         doubling_allreduce(comm, largest, np.maximum)
-        scale = half_scale(float(largest[0]), comm.Get_size())
+        scale = half_scale(float(largest[0]), comm.size)
         half = (flat * scale).astype(np.float16)
         ring_allreduce(comm, half)
         flat[:] = half
-        flat /= scale * comm.Get_size()
-
-    def payload(self, size: int, itemsize: int) -> int:
-        """Two bytes a number."""
-        return 2 * size
+        flat /= scale * comm.size
 
 
 # ------------------------------------------------------------ the largest entries
@@ -137,15 +124,11 @@ class TopK:
         flat[:] = 0
         for places, entries in exchange_entries(comm, indices, values):
             flat[places] += entries
-        flat /= comm.Get_size()
+        flat /= comm.size
 
     def count(self, size: int) -> int:
         """How many of so many entries are sent."""
         return max(1, math.ceil(self.fraction * size))
-
-    def payload(self, size: int, itemsize: int) -> int:
-        """Four bytes for each place, and its value."""
-        return self.count(size) * (4 + itemsize)
 
 
 def exchange_entries(
@@ -156,8 +139,8 @@ def exchange_entries(
     Places and values travel as one block of bytes, P - 1 times around the ring, unopened.
     """
     middle = indices.nbytes
-    blocks = np.empty((comm.Get_size(), middle + values.nbytes), np.uint8)
-    blocks[comm.Get_rank()] = np.concatenate([indices.view(np.uint8), values.view(np.uint8)])
+    blocks = np.empty((comm.size, middle + values.nbytes), np.uint8)
+    blocks[comm.rank] = np.concatenate([indices.view(np.uint8), values.view(np.uint8)])
     allgather(comm, blocks)
     return [
         (block[:middle].view(indices.dtype), block[middle:].view(values.dtype)) for block in blocks

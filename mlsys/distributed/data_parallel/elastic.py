@@ -13,27 +13,17 @@ communication capability", 2013, for revoke, shrink and agree.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from mlsys.distributed.allreduce.doubling import doubling_allreduce
 from mlsys.distributed.cluster import Communicator, RankFailed
-from mlsys.distributed.data_parallel.broadcast import broadcast_object
+from mlsys.distributed.data_parallel.broadcast import Holder, broadcast_object
 
 Wanted = Callable[[float], int]  # (seconds) -> how many ranks should be training
 Train = Callable[[Communicator, "State"], None]
-
-
-class Holder(Protocol):
-    """What has a state: a model, an optimiser, a place in the data."""
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """All of it."""
-
-    def load_state_dict(self, state: Any) -> None:
-        """Become as it was."""
 
 
 class MembershipChanged(Exception):
@@ -45,11 +35,12 @@ class State:
 
     parts: a model, an optimiser, a cursor: whatever has ``state_dict`` and ``load_state_dict``.
     commits: how many there have been; every rank's commit number k holds the same.
+    changed: asked at every commit whether others should train; the same on all that do.
     """
 
     def __init__(self, **parts: Holder) -> None:
         self.parts, self.commits, self.finished = parts, 0, False
-        self._changed: Callable[[], bool] = lambda: False
+        self.changed: Callable[[], bool] = lambda: False
         self.save()
 
     def commit(self) -> None:
@@ -59,7 +50,7 @@ class State:
         """
         self.commits += 1
         self.save()
-        if self._changed():
+        if self.changed():
             raise MembershipChanged
 
     def save(self) -> None:
@@ -79,15 +70,11 @@ class State:
         A rank may have gone one commit further than another before a third died. Both commits are
         true; the newer one saves work.
         """
-        newest = np.array([self.commits * comm.Get_size() + comm.Get_rank()])
+        newest = np.array([self.commits * comm.size + comm.rank])
         doubling_allreduce(comm, newest, np.maximum)
-        root = int(newest[0]) % comm.Get_size()
+        root = int(newest[0]) % comm.size
         self._saved = broadcast_object(comm, self._saved, root)
         self.restore()
-
-    def watch(self, changed: Callable[[], bool]) -> None:
-        """Ask this at every commit; it must answer the same on all training ranks."""
-        self._changed = changed
 
 
 def elastic(world: Communicator, state: State, train: Train, wanted: Wanted | None = None) -> None:
@@ -107,7 +94,7 @@ def elastic(world: Communicator, state: State, train: Train, wanted: Wanted | No
             comm = admit(everyone, state, wanted)
         except RankFailed:
             everyone.Revoke()
-        if everyone.Shrink().Get_size() < everyone.Get_size():
+        if everyone.Shrink().size < everyone.size:
             continue  # somebody died on the way here, and all of us know it
         if state.finished:
             return
@@ -121,18 +108,18 @@ def admit(everyone: Communicator, state: State, wanted: Wanted | None) -> Commun
     Sets what a commit looks at: whether by now another number of ranks should train.
     """
     state.take_newest(everyone)
-    most = everyone.Get_size()
+    most = everyone.size
 
     def target() -> int:
         return min(most, max(1, wanted(everyone.now()))) if wanted else most
 
-    trains = everyone.Get_rank() < broadcast_object(everyone, target())
-    comm = everyone.Split(0 if trains else 1, everyone.Get_rank())
+    trains = everyone.rank < broadcast_object(everyone, target())
+    comm = everyone.Split(0 if trains else 1, everyone.rank)
 
     def changed() -> bool:
-        return bool(broadcast_object(comm, target() != comm.Get_size()))
+        return bool(broadcast_object(comm, target() != comm.size))
 
-    state.watch(changed)
+    state.changed = changed
     return comm if trains else None
 
 
@@ -156,4 +143,4 @@ def share(batch: Any, comm: Communicator) -> Any:
     changes what is learnt, up to rounding. Parts may differ by one example: weight the mean
     gradient of each by ``len(part) / len(batch)`` before adding.
     """
-    return np.array_split(batch, comm.Get_size())[comm.Get_rank()]
+    return np.array_split(batch, comm.size)[comm.rank]

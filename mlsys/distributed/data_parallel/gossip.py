@@ -11,22 +11,17 @@ decentralized algorithms outperform centralized algorithms?", NeurIPS 2017.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from mlsys.distributed.cluster import Communicator
-
-Array = NDArray[Any]
+from mlsys.distributed.cluster.communicator import Array, Communicator
 
 
 def gossip(comm: Communicator, array: Array) -> None:
     """One round on a ring: replace an array by the mean of one's own and two neighbours', in place.
 
-    2n bytes a rank, one message deep: (1 + 1) transfers of n, at any number of ranks.
+    Two messages of n bytes a rank, one after the other, at any number of ranks.
     """
-    ranks, rank = comm.Get_size(), comm.Get_rank()
+    ranks, rank = comm.size, comm.rank
     right, left = (rank + 1) % ranks, (rank - 1) % ranks
     mixed, came = array.copy(), np.empty_like(array)
     for tag, (to, source) in enumerate([(right, left), (left, right)]):

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlsys.distributed.allreduce.ring import ring_allreduce
-from mlsys.distributed.cluster import Communicator
+from mlsys.distributed.cluster.communicator import Array, Communicator
 
-Array = NDArray[Any]
 Period = Callable[[float, float], int]  # (seconds so far, loss) -> steps until the next averaging
 
 
@@ -73,7 +71,7 @@ def average_weights(comm: Communicator, weights: Array) -> float:
     """
     both = np.append(weights, weights.dtype.type(comm.now()))
     ring_allreduce(comm, both)
-    both /= comm.Get_size()
+    both /= comm.size
     weights[:] = both[:-1]
     return float(both[-1])
 
@@ -81,15 +79,6 @@ def average_weights(comm: Communicator, weights: Array) -> float:
 def fixed(tau: int) -> Period:
     """The same number of steps each time; 1 is synchronous training."""
     return lambda seconds, loss: tau
-
-
-def seconds_per_step(work: float, exchange: float, tau: int) -> float:
-    """What a step takes when one exchange is shared by τ of them.
-
-    >>> seconds_per_step(work=0.25, exchange=0.5, tau=1), seconds_per_step(0.25, 0.5, tau=8)
-    (0.75, 0.3125)
-    """
-    return work + exchange / tau
 
 
 # ------------------------------------------------------------ adaptive communication

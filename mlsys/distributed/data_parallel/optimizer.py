@@ -1,7 +1,7 @@
 """A distributed optimiser: the program of one machine, and one line of it changed.
 
     optimizer = DistributedOptimizer(comm, AdamW(model.named_parameters()))
-    broadcast_state(comm, model, optimizer.optimizer)
+    broadcast_state(comm, model, optimizer)
     for batch in my_batches:
         optimizer.zero_grad()
         optimizer.backward(loss(model, batch))      gradients leave while others are computed

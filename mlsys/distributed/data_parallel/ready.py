@@ -14,15 +14,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 
 from mlsys.foundations.autodiff import GraphError, Tensor, topological_order
 from mlsys.foundations.autodiff.graph import Array, Node
 from mlsys.foundations.autodiff.reverse import pull_back
-
-_data = attrgetter("data")
 
 
 def gradients(loss: Tensor, seed: float = 1.0) -> Iterator[tuple[Node, Array]]:
@@ -41,29 +38,21 @@ def gradients(loss: Tensor, seed: float = 1.0) -> Iterator[tuple[Node, Array]]:
             f"shape {loss.shape}{'' if loss.rule else ' that nothing was recorded for'}"
         )
     order = topological_order(loss)
-    ahead = Counter(x for node in order for x in node.inputs if _is_wanted(x))
+    ahead = Counter(x for node in order for x in node.inputs if x.rule is None and x.requires_grad)
     for leaf in ahead:
         leaf.grad = None
     loss.grad = np.full_like(loss.data, seed)
     while order:
         node = order.pop()
-        if node.rule is None:
+        rule = node.rule
+        if rule is None:
             continue
         g, node.grad = node.grad, None
-        pull_back(node, node.rule, g, _data)
+        pull_back(node, rule, g, attrgetter("data"))
         for x in node.inputs:
             if x in ahead:
                 ahead[x] -= 1
                 if not ahead[x]:
                     complete, x.grad = x.grad, None
                     yield x, np.asarray(complete)
-        _free(node)
-
-
-def _is_wanted(x: Node) -> bool:
-    return x.rule is None and x.requires_grad
-
-
-def _free(node: Any) -> None:
-    """Forget what the walk has passed, as ``Tensor.backward`` does."""
-    node.static, node.inputs = (), node.rule.freed
+        node.static, node.inputs = (), rule.freed

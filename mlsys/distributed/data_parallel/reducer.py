@@ -92,7 +92,7 @@ class Reducer:
             self._progress.poll()
 
     def forget(self) -> None:
-        """Drop what `add` has added up in this step. Raises RuntimeError if a gradient was ready."""
+        """Drop what `add` has added up in this step. Raises RuntimeError once one was ready."""
         if self.given.any():
             raise RuntimeError(
                 "gradients of this step may be under way: call step() or synchronize() between "

@@ -13,17 +13,14 @@ Source: Sergeev and Del Balso, "Horovod: fast and easy distributed deep learning
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlsys.distributed.allreduce.ring import ring_allreduce
-from mlsys.distributed.cluster import Communicator, SimulatedCluster, Topology, two_level
-
-Array = NDArray[Any]
+from mlsys.distributed.cluster import SimulatedCluster, Topology, two_level
+from mlsys.distributed.cluster.communicator import Array, Communicator
 
 # Horovod's machines: four GPUs each, and one port of 25 Gbit/s (Horovod's benchmark page). What one
 # step of a ring waits, 5.7 µs over PCIe and 9.6 µs over the network, stands in NCCL's tuning table
@@ -34,6 +31,7 @@ BETWEEN = (9.6e-6 - 5.7e-6, 8 / 25e9)  # a message between machines crosses both
 FUSION = 64 << 20  # bytes: Horovod's default fusion buffer
 BACKWARD = 2 / 3  # of a step's work: two matrix products for each one of the forward pass
 
+EXCHANGES = ("ring", "servers", "server")
 GRAIN = 1024  # a byte of the simulation stands for so many, and takes as long
 
 
@@ -85,14 +83,17 @@ def efficiency(workload: Workload, workers: int, exchange: str, overlap: bool = 
     overlap: each fusion buffer leaves as soon as its gradients are there, instead of all gradients
         together after the backward pass. They are taken to come evenly over it.
     """
-    if exchange not in _PROGRAMS:
-        raise ValueError(f"exchange: expected one of {', '.join(_PROGRAMS)}, got {exchange!r}")
-    program, extra = _PROGRAMS[exchange]
+    if exchange not in EXCHANGES:
+        raise ValueError(f"exchange: expected one of {', '.join(EXCHANGES)}, got {exchange!r}")
     machines, per_machine = -(-workers // PER_MACHINE), min(workers, PER_MACHINE)
     if machines * per_machine != workers:
         raise ValueError(f"workers: expected full machines of {PER_MACHINE}, got {workers}")
-    cluster = SimulatedCluster(coarse(machines, per_machine + extra))
-    run = cluster.run(program, workload, machines, overlap)
+    if exchange == "ring":
+        run = SimulatedCluster(coarse(machines, per_machine)).run(ring_step, workload, overlap)
+    else:
+        servers = machines if exchange == "servers" else 1
+        cluster = SimulatedCluster(coarse(machines, per_machine + 1))
+        run = cluster.run(central_step, workload, machines, servers, overlap)
     return workload.seconds / run.seconds
 
 
@@ -132,7 +133,7 @@ def wait_until(comm: Communicator, seconds: float) -> None:
 # ------------------------------------------------------------ one step, on each rank
 
 
-def ring_step(comm: Communicator, workload: Workload, machines: int, overlap: bool) -> None:
+def ring_step(comm: Communicator, workload: Workload, overlap: bool) -> None:
     """Every rank is a worker; neighbours on the ring are neighbours in a machine where possible."""
     for ready, buffer in buffers(workload, overlap):
         wait_until(comm, ready)
@@ -140,22 +141,15 @@ def ring_step(comm: Communicator, workload: Workload, machines: int, overlap: bo
     wait_until(comm, workload.seconds)
 
 
-def servers_step(comm: Communicator, workload: Workload, machines: int, overlap: bool) -> None:
-    """The last rank of each machine is a server."""
-    central_step(comm, workload, machines, machines, overlap)
-
-
-def server_step(comm: Communicator, workload: Workload, machines: int, overlap: bool) -> None:
-    """The last rank of the first machine is the server; those of the others do nothing."""
-    central_step(comm, workload, machines, 1, overlap)
-
-
 def central_step(
     comm: Communicator, workload: Workload, machines: int, servers: int, overlap: bool
 ) -> None:
-    """Servers add what all workers push and send it back, buffer by buffer."""
-    per_machine = comm.Get_size() // machines
-    machine, place = divmod(comm.Get_rank(), per_machine)
+    """Servers add what all workers push and send it back, buffer by buffer.
+
+    The last rank of each of the first machines is a server; that of the others does nothing.
+    """
+    per_machine = comm.size // machines
+    machine, place = divmod(comm.rank, per_machine)
     ranks = [per_machine * m + per_machine - 1 for m in range(servers)]
     for ready, buffer in buffers(workload, overlap):
         parts = np.array_split(buffer, servers)
@@ -187,7 +181,7 @@ def push_and_pull(comm: Communicator, parts: list[Array], servers: list[int], ma
 
 def serve(comm: Communicator, part: Array, machines: int, machine: int) -> None:
     """Add what all workers push into ``part``, and send it back, machine by machine."""
-    per_machine = comm.Get_size() // machines
+    per_machine = comm.size // machines
     came = np.empty_like(part)
     part[:] = 0
     for _ in range(machines * (per_machine - 1)):
@@ -197,11 +191,3 @@ def serve(comm: Communicator, part: Array, machines: int, machine: int) -> None:
         first = per_machine * ((machine + turn) % machines)
         for worker in range(first, first + per_machine - 1):
             comm.Send(part, worker)
-
-
-Step = Callable[[Communicator, Workload, int, bool], None]
-_PROGRAMS: dict[str, tuple[Step, int]] = {  # and how many servers it adds to a machine
-    "ring": (ring_step, 0),
-    "servers": (servers_step, 1),
-    "server": (server_step, 1),
-}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from mlsys.distributed.data_parallel.buckets import CAP
 from mlsys.distributed.data_parallel.trainer import distributed
 from mlsys.foundations.training import CheckpointError
 from mlsys.foundations.training.checkpoint import paths
+from mlsys.foundations.training.loop import Track
 from mlsys.foundations.training.recipes import RECIPES
 
 
@@ -36,11 +36,7 @@ class Outcome(NamedTuple):
     equal: bool
 
 
-def train(
-    comm: Communicator,
-    job: Job,
-    track: Callable[[range], Iterable[int]] = iter,
-) -> Outcome | None:
+def train(comm: Communicator, job: Job, track: Track = iter) -> Outcome | None:
     """Train together; rank 0 shows its steps through ``track`` and returns what came of it.
 
     Raises CheckpointError if the folder holds a run already and ``resume`` is not asked for.

@@ -14,6 +14,7 @@ from mlsys.distributed.data_parallel.broadcast import (
     broadcast_state,
     same_bits,
 )
+from mlsys.distributed.data_parallel.optimizer import DistributedOptimizer
 from mlsys.foundations.nn import CNN, MLP, TransformerLM
 from mlsys.foundations.training import SGD, AdamW
 
@@ -67,7 +68,8 @@ def test_parameters_buffers_and_optimiser_state_are_the_root_s(name: str, root: 
     def program(comm: Communicator) -> Any:
         model, optimizer = state(comm.rank)
         before = same_bits(comm, list(model.state_dict().values()))
-        broadcast_state(comm, model, optimizer, root)
+        wrapped = DistributedOptimizer(comm, optimizer)
+        broadcast_state(comm, model, wrapped, root)
         after = same_bits(comm, list(model.state_dict().values()))
         return before, after, model.state_dict(), optimizer.state_dict(), optimizer.count
 

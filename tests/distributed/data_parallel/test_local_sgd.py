@@ -18,7 +18,6 @@ from mlsys.distributed.data_parallel.local_sgd import (
     fixed,
     local_sgd,
     next_period,
-    seconds_per_step,
 )
 
 # Rank r has f_r(x) = CURVATURE[r] (x - OPTIMUM[r])² / 2: what its examples alone would teach it.
@@ -66,7 +65,7 @@ def test_it_rests_where_the_drifts_balance(tau: int) -> None:
 def test_steps_take_what_the_formula_says(tau: int) -> None:
     path = trajectory(lambda: fixed(tau), until=5.0)
     per_step = path.seconds[-1] / path.steps[-1]
-    assert per_step == pytest.approx(seconds_per_step(WORK, EXCHANGE, tau), rel=1e-6)
+    assert per_step == pytest.approx(WORK + EXCHANGE / tau, rel=1e-6)
 
 
 def time_to(path: Trajectory, level: float) -> float:

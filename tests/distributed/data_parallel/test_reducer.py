@@ -47,7 +47,7 @@ def steps(comm: Communicator, seed: int, cap: int, average: bool, used: Any) -> 
 
 
 @given(
-    st.integers(1, 6),
+    st.integers(1, 5),
     st.integers(0, 2**32 - 1),
     st.sampled_from([0, 40, 1 << 20]),
     st.booleans(),
@@ -84,7 +84,7 @@ def timed(comm: Communicator, count: int, size: int, cap: int, settled: int) -> 
         reducer.finish()
 
 
-@given(st.integers(2, 8), st.integers(1, 6), st.integers(1, 3))
+@given(st.integers(2, 6), st.integers(1, 5), st.integers(1, 3))
 def test_a_settled_step_is_one_ring_a_bucket_and_a_few_bits(
     ranks: int, count: int, each: int
 ) -> None:

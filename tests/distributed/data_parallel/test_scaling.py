@@ -91,7 +91,11 @@ def test_buffers_hold_the_gradient_once_and_the_last_is_ready_at_the_end() -> No
             assert max(sizes) <= FUSION or not overlap
 
 
-@pytest.mark.parametrize("workload", [INCEPTION_V3, RESNET_101], ids=lambda w: w.name)
+@pytest.mark.parametrize(
+    "workload",
+    [RESNET_101, pytest.param(INCEPTION_V3, marks=pytest.mark.soak)],
+    ids=lambda w: w.name,
+)
 def test_at_128_workers_the_ring_keeps_nine_tenths_and_servers_about_half(
     workload: Workload,
 ) -> None:
