@@ -57,6 +57,8 @@ class SharedWindow:
     def copied_allreduce(self, array: Array, op: np.ufunc = np.add) -> None:
         """Allreduce of an array that lies elsewhere: copied in and out, a windowful at a time."""
         data, room = vector(array), self.array.size
+        if data.dtype != self.array.dtype:
+            raise ValueError(f"expected an array of {self.array.dtype}, got {data.dtype}")
         for start in range(0, data.size, room):
             part = data[start : start + room]
             self.array[: part.size] = part

@@ -25,7 +25,7 @@ from mlsys.foundations.training.progress import bar
 from mlsys.foundations.training.recipes import RECIPES
 
 Recipe = StrEnum("Recipe", {name: name for name in RECIPES})  # type: ignore[misc]
-MISTAKES = (CheckpointError, Diverged, ImportError, OSError)
+MISTAKES = (CheckpointError, ClusterError, Diverged, ImportError, OSError)
 UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # set by Open MPI's mpiexec, and by MPICH's
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -94,7 +94,7 @@ def main() -> None:
     """Mistakes are told on standard error, without a traceback; the code is 1, or 2 (usage)."""
     try:
         app(prog_name="python -m mlsys.distributed.data_parallel")
-    except (*MISTAKES, ClusterError) as error:
+    except MISTAKES as error:
         raised = error.errors.values() if isinstance(error, ProgramFailed) else ()
         said = next((e for e in raised if isinstance(e, MISTAKES)), error)
         print(f"error: {said}", file=sys.stderr)

@@ -8,7 +8,8 @@
 A mean over the batch is the mean over its parts, each weighted by its share of the examples: so
 parts may be of different lengths, or empty at the end of an epoch. The losses of a step are added
 up the same way. What is not equal to one machine: batch norm sees a part and not the batch, and
-each rank draws its own dropout and its own moves of images.
+each rank draws its own dropout and its own moves of images. And on three ranks or more a run that
+was stopped and goes on differs in the last bits: its first step is summed tensor by tensor.
 Source: Goyal et al., "Accurate, large minibatch SGD", 2017, section 3 (on the same mistakes).
 """
 

@@ -95,6 +95,12 @@ def windows(comm):
                 if n < 2000:
                     small.copied_allreduce(array)
                     wrong += [("copied", n)] * (not np.array_equal(array, want))
+    with SharedWindow(comm, 4, np.float32) as window:
+        try:
+            window.copied_allreduce(np.full(3, 1e-9))  # would come back as float32's
+            wrong.append(("copied", "float64 through float32"))
+        except ValueError:
+            pass
     return wrong
 
 
