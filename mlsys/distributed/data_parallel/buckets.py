@@ -97,10 +97,9 @@ def by_dtype(specs: Sequence[Spec], order: Sequence[int], cap: int) -> list[list
 
 def make_buckets(specs: Sequence[Spec], order: Sequence[int], cap: int) -> list[Bucket]:
     """Buckets with their memory, zeros."""
-    return [_bucket(specs, tensors) for tensors in by_dtype(specs, order, cap)]
-
-
-def _bucket(specs: Sequence[Spec], tensors: list[int]) -> Bucket:
-    shapes = [specs[tensor].shape for tensor in tensors]
-    flat = np.zeros(sum(map(math.prod, shapes)), specs[tensors[0]].dtype)
-    return Bucket(tensors, flat, unflatten(flat, shapes))
+    buckets = []
+    for tensors in by_dtype(specs, order, cap):
+        shapes = [specs[tensor].shape for tensor in tensors]
+        flat = np.zeros(sum(map(math.prod, shapes)), specs[tensors[0]].dtype)
+        buckets.append(Bucket(tensors, flat, unflatten(flat, shapes)))
+    return buckets

@@ -14,12 +14,12 @@ Source: Sergeev & Del Balso, 2018; the response cache is Horovod's `ResponseCach
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import zip_longest
 
 import numpy as np
 
 from mlsys.distributed.allreduce.tags import COLLECTIVES
-from mlsys.distributed.cluster.communicator import Array, ClusterError, Communicator, Request
+from mlsys.distributed.cluster.communicator import ClusterError, Communicator, Request
 from mlsys.distributed.data_parallel.buckets import Spec
 from mlsys.distributed.data_parallel.progress import Progress, Transfer, agreement
 
@@ -42,13 +42,11 @@ def check_same(comm: Communicator, specs: Sequence[Spec]) -> None:
         differences = comm.recv(source=0, tag=CHECK)
     else:
         others = {rank: comm.recv(source=rank, tag=CHECK) for rank in range(1, comm.size)}
-        differences = [
-            f"rank {rank} has {theirs[0] if theirs else 'no more'}, rank 0 has "
-            f"{mine[0] if mine else 'no more'}"
-            for rank, other in others.items()
-            for mine, theirs in [_first_difference(rows, other)]
-            if mine or theirs
-        ]
+        differences = []
+        for rank, other in others.items():
+            pairs = zip_longest(rows, other, fillvalue="no more")
+            if first := next((pair for pair in pairs if pair[0] != pair[1]), None):
+                differences.append(f"rank {rank} has {first[1]}, rank 0 has {first[0]}")
         for rank in others:
             comm.send(differences, rank, CHECK)
     if differences:
@@ -56,15 +54,6 @@ def check_same(comm: Communicator, specs: Sequence[Spec]) -> None:
             f"the ranks' models differ: {'; '.join(differences)}. Build the same model on each, "
             f"parameters in the same order"
         )
-
-
-def _first_difference(mine: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
-    """Both lists from the first place on where they differ; empty if they do not."""
-    same = next(
-        (k for k, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b),
-        min(len(mine), len(theirs)),
-    )
-    return mine[same:], theirs[same:]
 
 
 class Coordinator:
@@ -202,14 +191,11 @@ class ByBits:
     def _round(self) -> Transfer:
         bits = np.packbits(np.concatenate([self.full, self.unused]))
         yield from agreement(self.comm, bits, BITS)
-        full, unused = self._unpacked(bits)
+        all_bits = np.unpackbits(bits, count=len(self.full) + len(self.unused)).astype(bool)
+        full, unused = np.split(all_bits, [len(self.full)])
         new = np.flatnonzero(full & ~self.agreed)
         self.agreed, self._busy = full, False
         for bucket in new.tolist():
             tensors = list(self.buckets[bucket])
             self.go(tensors, {tensor for tensor in tensors if unused[tensor]})
         self._join()
-
-    def _unpacked(self, bits: Array) -> tuple[Any, Any]:
-        every = np.unpackbits(bits, count=len(self.full) + len(self.unused)).astype(bool)
-        return every[: len(self.full)], every[len(self.full) :]
