@@ -99,7 +99,8 @@ def _heat(
     where = "".join(f"-{word.lower().replace(' ', '-')}" for word in special)
     name = f"{algorithm}-{size.replace(' ', '')}{where}"
     title = ", ".join([TITLES.get(algorithm, algorithm), size, *special])
-    case = Case(name, f"allreduce{where}", title, "allreduce")
+    group = f"allreduce{where}" if algorithm in BUILTIN else "others"
+    case = Case(name, group, title, "allreduce")
     problem = Sum(algorithm, SIZES[size] // FLOAT, ranks, library)
     return Heat(case, lambda _: problem, "allreduce", targets)
 

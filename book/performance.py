@@ -134,6 +134,19 @@ def _target(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.3g}"
 
 
+def sent(found: dict[str, Any] | None) -> Markdown:
+    """What the busiest rank sends in an allreduce, for each number of ranks that was counted."""
+    if not found:
+        return Markdown(ABSENT)
+    lines = [_line(["ranks", "algorithm", "bytes of a byte", "messages", "rounds"])]
+    lines.append(_line(["--:", "---", "--:", "--:", "--:"]))
+    for ranks, algorithms in found["machine"]["sent"].items():
+        for name, counts in algorithms.items():
+            numbers = [f"{counts[key]:g}" for key in ("bytes", "messages", "rounds")]
+            lines.append(_line([ranks, name, *numbers]))
+    return Markdown("\n".join(lines))
+
+
 def conditions(found: dict[str, Any] | None) -> Markdown:
     """Where, when and against what the race was run, and what is missing in it."""
     return Markdown("\n".join(_conditions(found)) if found else ABSENT)

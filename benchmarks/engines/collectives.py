@@ -74,18 +74,18 @@ class Neighbours:
 
 
 class JobClock:
-    """Goes on by what the jobs say that their work took."""
+    """Goes on by what the jobs say that their work took; ``near``: two cores must be near then."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, near: bool = True) -> None:
         self.now = 0.0
-        self._neighbours = Neighbours(jobs)
+        self._near, self._neighbours = near, Neighbours(jobs)
 
     def __call__(self) -> float:
         return self.now
 
     def sample(self, job: Job, key: str, calls: int) -> None:
         """Let a kernel run so often, and go on by the time of one call."""
-        if job.ranks == 2:
+        if self._near and job.ranks == 2:
             self._neighbours.wait()
         self.now += max(job.ask("time", key=key, calls=calls)) / calls
 

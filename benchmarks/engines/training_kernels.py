@@ -16,6 +16,8 @@ from mlsys.distributed.data_parallel.reducer import Reducer
 from mlsys.foundations import nn
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Step = Callable[[], float]  # of training; returns the loss
+State = Callable[[], Any]  # the parameters by name
 SEEN = 300  # numbers of each parameter that are compared
 PROBLEMS: dict[str, Callable[..., Problem]] = {"mlp": Perceptron.draw, "transformer": Language.draw}
 
@@ -23,12 +25,21 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {"mlp": Perceptron.draw, "transfor
 def make(world: World, name: str, problem: str, sizes: list[int]) -> Kernel:
     """The kernel of this name. Each rank has a batch of its own, and the same first weights."""
     if problem == "tensors":
-        return _tensors(world, sizes, cap=CAP if name == "ours" else 0)
+        return _tensors(world, sizes, cap=0 if name == "unfused" else CAP)
     drawn = PROBLEMS[problem](np.random.default_rng([7, world.rank]), *sizes)
-    return KERNELS[name](world, drawn)
+    step, _ = TRAINERS[name](world, drawn)
+    return Kernel(step, lambda _: _first_steps(*TRAINERS[name](world, drawn), name == "alone"))
 
 
-def _ours(world: Any, p: Problem) -> Kernel:
+def _first_steps(step: Step, state: State, alone: bool) -> dict[str, list[float]]:
+    """The losses of the first steps, and some of each parameter after them."""
+    losses = [step() for _ in range(STEPS)]
+    if alone:  # after one step it goes its own way
+        return {"first loss": losses[:1]}
+    return {"losses": losses} | {k: np.ravel(array)[:SEEN].tolist() for k, array in state().items()}
+
+
+def _ours(world: Any, p: Problem) -> tuple[Step, State]:
     """Our model and optimiser, with gradients averaged over MPI while others are computed."""
     model = p.build()
     optimizer, (inputs, labels) = DistributedOptimizer(world.comm, p.optimizer(model)), batch(p)
@@ -40,10 +51,10 @@ def _ours(world: Any, p: Problem) -> Kernel:
         optimizer.step()
         return float(loss.data)
 
-    return Kernel(step, lambda _: _three_steps(step, model.state_dict))
+    return step, model.state_dict
 
 
-def _alone(world: World, p: Problem) -> Kernel:
+def _alone(_: World, p: Problem) -> tuple[Step, State]:
     """The same step on one rank's batch, with nobody to wait for."""
     model = p.build()
     optimizer, (inputs, labels) = p.optimizer(model), batch(p)
@@ -55,10 +66,10 @@ def _alone(world: World, p: Problem) -> Kernel:
         optimizer.step()
         return float(loss.data)
 
-    return Kernel(step, lambda _: {"first loss": [step()]})
+    return step, model.state_dict
 
 
-def _around_torch(world: Any, p: Problem) -> Kernel:
+def _around_torch(world: Any, p: Problem) -> tuple[Step, State]:
     """PyTorch's model and optimiser, with gradients averaged by ours over MPI."""
     from engines.pytorch_models import build, optimizer_of
     from mlsys.distributed.data_parallel.torch_optimizer import TorchDistributedOptimizer
@@ -69,7 +80,7 @@ def _around_torch(world: Any, p: Problem) -> Kernel:
     return _of_torch(model, model, optimizer, p)
 
 
-def _ddp(world: World, p: Problem) -> Kernel:
+def _ddp(_: World, p: Problem) -> tuple[Step, State]:
     """The same model in PyTorch's DistributedDataParallel, with gradients as views of buckets."""
     from torch.nn.parallel import DistributedDataParallel
 
@@ -80,7 +91,7 @@ def _ddp(world: World, p: Problem) -> Kernel:
     return _of_torch(model, wrapped, optimizer_of(p, model), p)
 
 
-def _of_torch(model: Any, called: Any, optimizer: Any, p: Problem) -> Kernel:
+def _of_torch(model: Any, called: Any, optimizer: Any, p: Problem) -> tuple[Step, State]:
     import torch
 
     from engines.pytorch_models import loss_of
@@ -95,17 +106,15 @@ def _of_torch(model: Any, called: Any, optimizer: Any, p: Problem) -> Kernel:
         optimizer.step()
         return float(loss.detach())
 
-    def state() -> dict[str, Array]:
-        return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-
-    return Kernel(step, lambda _: _three_steps(step, state))
+    return step, lambda: {name: each.numpy() for name, each in model.state_dict().items()}
 
 
-def _three_steps(step: Callable[[], float], state: Callable[[], Any]) -> dict[str, list[float]]:
-    """The losses of the first steps, and some of each parameter after them."""
-    losses = [step() for _ in range(STEPS)]
-    parameters = {name: np.ravel(array)[:SEEN].tolist() for name, array in state().items()}
-    return {"losses": losses, **parameters}
+TRAINERS: dict[str, Callable[[Any, Problem], tuple[Step, State]]] = {
+    "ours": _ours,
+    "alone": _alone,
+    "around torch": _around_torch,
+    "ddp": _ddp,
+}
 
 
 def _tensors(world: Any, sizes: list[int], cap: int) -> Kernel:
@@ -126,6 +135,3 @@ def _tensors(world: Any, sizes: list[int], cap: int) -> Kernel:
 
     zeros = list(np.zeros((count, elements), np.float32))
     return Kernel(partial(exchange, zeros), results)
-
-
-KERNELS = {"ours": _ours, "alone": _alone, "around torch": _around_torch, "ddp": _ddp}

@@ -120,7 +120,6 @@ class Endpoint:
     def __init__(self, line: Line, rank: int, group: tuple[int, ...], context: str = "world"):
         self.rank, self.size = rank, len(group)
         self._line, self._group, self._context = line, group, context
-        self._numbers = {world: rank for rank, world in enumerate(group)}
         self._splits = 0
 
     def __repr__(self) -> str:
@@ -347,7 +346,7 @@ class Endpoint:
             came = f"{delivery.nbytes // dtype.itemsize} × {dtype}"
         return (
             f"rank {self.rank} expected {wanted}, and rank "
-            f"{self._numbers[delivery.source]} sent {came} (tag {delivery.tag}); "
+            f"{self._group.index(delivery.source)} sent {came} (tag {delivery.tag}); "
             f"give both sides the same shape and dtype, or tags that tell them apart"
         )
 
@@ -359,7 +358,7 @@ class Endpoint:
 
     def _note(self, delivery: Delivery, status: Status | None) -> None:
         if status is not None:
-            status.source = self._numbers[delivery.source]
+            status.source = self._group.index(delivery.source)
             status.tag, status.nbytes = delivery.tag, delivery.nbytes
 
     def _probe(self, source: int, tag: int, block: bool, status: Status | None) -> bool:
