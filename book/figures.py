@@ -109,7 +109,8 @@ def timeline(
 ) -> tuple[Figure, Axes]:
     """The spans of a trace as bars, one row a lane, the first on top.
 
-    A span is coloured by its name, ``colors[name]``, or else by its lane. ``labels`` names lanes. Seconds are multiplied by ``scale``.
+    A span is coloured by its name, ``colors[name]``, or else by its lane. ``labels`` names lanes.
+    Seconds are multiplied by ``scale``.
     """
     rows = list(lanes or trace.lanes)
     fig, ax = axes(height=height or 0.24 * len(rows) + 0.8)

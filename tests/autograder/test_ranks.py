@@ -1,4 +1,4 @@
-"""A student's ranks: what they compute is theirs, what it costs is counted where they cannot reach."""
+"""A student's ranks: they compute, and what it costs is counted where they cannot reach."""
 
 import shutil
 import textwrap

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_a_circle_is_found_exactly_when_there_is_one(graph):
     if circle:
         assert circle[0] == circle[-1]
         assert len(set(circle)) == len(circle) - 1
-        assert all(b in graph[a] for a, b in zip(circle, circle[1:]))
+        assert all(b in graph[a] for a, b in itertools.pairwise(circle))
 
 
 def test_a_thousand_ranks_are_no_trouble():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_link_carries_one_message_at_a_time(topology, plan):
         for name in names:
             on_link[name].append((start, left))
     for spans in on_link.values():
-        for (_, before), (after, _) in zip(spans, spans[1:]):
+        for (_, before), (after, _) in itertools.pairwise(spans):
             assert after >= before, "in the order of sending"
 
 

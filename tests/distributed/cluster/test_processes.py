@@ -38,9 +38,9 @@ def ranks_of(parent: int) -> list[int]:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if b"mlsys.distributed.cluster.process_rank" in command and state != "Z":
-            if command[-2] == str(parent).encode():
-                found.append(int(folder.name))
+        ours = b"mlsys.distributed.cluster.process_rank" in command and state != "Z"
+        if ours and command[-2] == str(parent).encode():
+            found.append(int(folder.name))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The router: threads instead of processes, the same endpoints, and the simulated cluster as oracle."""
+"""The router, with threads instead of processes and the simulated cluster as oracle."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ MESSAGES = st.lists(
 
 
 def exchange(comm: Communicator, messages: list[tuple[int, int, int, int]], seed: int) -> list[Any]:
-    """Send and receive what the list says, (source, dest, tag, floats), some of it in background."""
+    """Send and receive what the list says, (source, dest, tag, floats), some in background."""
     rng, got, pending = random.Random(seed + comm.rank), [], []
     for number, (source, dest, tag, length) in enumerate(messages):
         if source == comm.rank:
@@ -295,7 +295,7 @@ def test_when_time_is_up_it_is_said_where_every_rank_is() -> None:
             comm.recv(source=1)
         time.sleep(1.0)  # and does not call
 
-    with pytest.raises(ClusterError, match="after 0.3 s") as caught:
+    with pytest.raises(ClusterError, match=r"after 0\.3 s") as caught:
         run_threads(2, program, soon=0.3)
     assert "rank 0 waits for a message from rank 1 (any tag)" in str(caught.value)
     assert "rank 1 has not called for 0.3 s" in str(caught.value)
@@ -500,7 +500,7 @@ def test_a_rank_that_sends_without_end_is_stopped_when_its_room_is_full() -> Non
     flood = [Step((Outgoing(n, "world", 1, 0, "|u1", b"x" * 1000),), (), ()) for n in range(1, 20)]
     channel = QueueChannel(*flood)
     with pytest.raises(ProgramFailed, match="more than 20,000"):
-        serve(router, [channel, QueueChannel(EOFError())][:1] + [QueueChannel(Compute(0.0))])
+        serve(router, [*[channel, QueueChannel(EOFError())][:1], QueueChannel(Compute(0.0))])
     assert 5 <= len(channel.replies) <= 9
 
 

@@ -269,7 +269,7 @@ def test_a_rank_that_skips_a_barrier_is_named():
         if comm.rank != 2:
             comm.Barrier()
 
-    with pytest.raises(Deadlock, match="rank 2, for which rank . waits, has returned"):
+    with pytest.raises(Deadlock, match=r"rank 2, for which rank . waits, has returned"):
         SimulatedCluster(4).run(skips)
 
 
