@@ -41,7 +41,6 @@ def named(tag: int) -> str:
 class Outgoing:
     """A message to send. What is not given on creation, the cluster notes on it."""
 
-    fields = ("request", "context", "dest", "tag", "kind", "payload")  # given on creation
     __slots__ = (
         "arrival", "context", "depth", "dest", "done", "fate", "held", "kind", "message", "nbytes",
         "order", "payload", "request", "source", "tag", "waits",
@@ -81,7 +80,6 @@ class Outgoing:
 class Incoming:
     """A message to receive: the first, in the order of sending, that fits."""
 
-    fields = ("request", "context", "source", "tag")  # given on creation
     __slots__ = ("context", "done", "message", "request", "source", "tag")
 
     def __init__(self, request: int, context: str, source: int, tag: int) -> None:
