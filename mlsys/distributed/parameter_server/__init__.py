@@ -1,0 +1,27 @@
+"""A parameter server: a model too large for one machine, pushed to and pulled from by many.
+
+Read in this order. What there is, and what is said about it:
+
+- ``group``: tables, servers, workers.
+- ``messages``: what nodes say to each other.
+- ``keys``, ``hashing``: which rows, and who holds them.
+- ``consistency``: how far ahead of the others a worker may be, as a graph of tasks.
+- ``clocks``: how far everybody is, range by range.
+- ``updates``, ``store``: what a server does with what is pushed.
+- ``filters``: what need not be sent.
+- ``wire``: messages as bytes.
+
+Nodes, machines without a network:
+
+- ``replica``: one shard on one server.
+- ``server``: the chains it is a link of.
+- ``scheduler``: who is there, and who holds what.
+- ``client``: a worker's side.
+- ``node``: the network around them.
+
+What it is for:
+
+- ``load``: hot keys.
+- ``logistic``, ``mlp``, ``topics``: three models.
+- ``staleness``: how much waiting is worth.
+"""
