@@ -1,9 +1,9 @@
 """How far every worker has come, for every key, at the price of a few ranges.
 
-A vector clock has a number for each worker (Lamport's idea, 1978; Fidge and Mattern, 1988). One for
-each key would take more room than the model. But workers speak for whole ranges, so all keys
-between two cuts have the same vector: with k cuts and m workers m k numbers, however many keys
-there are. A range that is set cuts at most two others. Source: Li and others, OSDI 2014, algorithm 2.
+A vector clock has a number for each worker (Fidge, 1988; Mattern, 1989). One for each key would
+take more room than the model. But workers speak for whole ranges, so all keys between two cuts have
+the same vector: with k cuts and m workers m k numbers, however many keys there are. A range that is
+set cuts at most two others. Source: Li and others, OSDI 2014, algorithm 2.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Ranks are dealt out without gaps, and what cannot be is refused with what to do."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_shards_cover_a_table_without_overlap(size, data):
     table = Table("w", size, shards=data.draw(st.integers(1, min(size, 50))))
     bounds = [table.bounds(shard) for shard in range(table.shards)]
     assert bounds[0][0] == 0 and bounds[-1][1] == size
-    assert all(left[1] == right[0] for left, right in zip(bounds, bounds[1:]))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(bounds))
     lengths = [end - begin for begin, end in bounds]
     assert max(lengths) - min(lengths) <= 1 and min(lengths) >= 1
 

@@ -1,0 +1,63 @@
+"""Consistent hashing: only what must move moves, everybody's hash is the same, shares even out."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlsys.distributed.parameter_server.hashing import Ring, place
+
+NAMES = [f"shard {number}" for number in range(200)]
+nodes = st.sets(st.integers(0, 1000), min_size=2, max_size=8)
+
+
+@given(nodes, st.integers(1, 20))
+def test_a_node_that_goes_leaves_only_its_own(members, virtual):
+    gone = max(members)
+    before, after = Ring(members, virtual), Ring(members - {gone}, virtual)
+    for name in NAMES:
+        if before.owner(name) != gone:
+            assert after.owner(name) == before.owner(name)
+
+
+@given(nodes, st.integers(1, 20), st.data())
+def test_a_chain_without_a_node_is_the_same_chain_without_it(members, virtual, data):
+    count = data.draw(st.integers(1, len(members) - 1))
+    gone = data.draw(st.sampled_from(sorted(members)))
+    longer = Ring(members, virtual)
+    shorter = Ring(members - {gone}, virtual)
+    for name in NAMES[:20]:
+        chain = [node for node in longer.chain(name, len(members)) if node != gone]
+        assert shorter.chain(name, count) == tuple(chain[:count])
+        assert len({*chain}) == len(chain) == len(members) - 1
+
+
+def test_shares_differ_by_one_over_the_root_of_the_points():
+    """A node's share is a sum of v of the S v gaps of a circle, so its deviation is 1/sqrt(v)."""
+    for virtual in (4, 16, 64):
+        deviations = []
+        for first in range(0, 200, 10):
+            ring = Ring(range(first, first + 10), virtual)
+            owners = [ring.owner(f"key {key}") - first for key in range(2000)]
+            deviations.append(np.var(np.bincount(owners, minlength=10) / 200))
+        drawn = 1 / 200  # variance of a share among 2,000 keys
+        assert np.mean(deviations) - drawn == pytest.approx(1 / virtual, rel=0.35)
+
+
+def test_another_process_has_the_same_ring():
+    code = "from mlsys.distributed.parameter_server.hashing import place; print(place('a'))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert int(found.stdout) == place("a") < 2**64
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Ring([]), lambda: Ring([1], 0), lambda: Ring([1]).chain("a", 2)]
+)
+def test_what_cannot_be_is_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
