@@ -2,13 +2,15 @@
 
 What is said often, pushes, pulls and their answers, is copied once into the packet and read in
 place out of it: no pickling, and no copy on the receiver's side. What is said rarely, views and
-snapshots, is pickled. Cost: the copy, and some microseconds a message.
+snapshots, is pickled. Cost: the copy, and some microseconds a message. Sorted keys and rows of
+zeros can be compressed on the way, for about 10 ns a byte.
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,9 +32,11 @@ from mlsys.distributed.parameter_server.messages import (
 )
 
 Packet = NDArray[np.uint8]
-# kind, dtype, whether there are keys; epoch; table, shard, three numbers, begin, end, signature,
-# keys, values, width
-HEADER = struct.Struct("<BBBxi11q")
+# kind, dtype, whether the arrays are compressed; epoch; table, shard, three numbers, begin, end,
+# signature, keys, values, width
+HEADER = struct.Struct("<BB?xi11q")
+LENGTH = struct.Struct("<q")  # of compressed arrays, in front of them
+WORTH = 256  # bytes that are worth compressing
 SIZE = HEADER.size
 DTYPES = tuple(map(np.dtype, ("<f4", "<f8", "<f2", "<i4", "<i8", "<u1", "<i1", "<i2")))
 CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
@@ -44,16 +48,36 @@ Parts = tuple[Fields, Keys | None, Array]
 Maker = Callable[[int, Shard, Fields, Keys | None, Array], Message]
 
 
-def encode(messages: Sequence[Message]) -> Packet:
-    """All messages in one packet. Raises TypeError for values of a type that has no code here."""
+def encode(messages: Sequence[Message], level: int = 0) -> Packet:
+    """All messages in one packet; ``level`` from 1 to 9: arrays compressed, by zlib.
+
+    Raises TypeError for values of a type that has no code here.
+    """
     parts = [_parts(message) for message in messages]
-    packet = np.empty(sum(SIZE + k.nbytes + _padded(v.nbytes) for _, k, v in parts), np.uint8)
+    if level:
+        parts = [_deflated(*part, level) for part in parts]
+    packet = np.empty(
+        sum(SIZE + _padded(k.nbytes) + _padded(v.nbytes) for _, k, v in parts), np.uint8
+    )
     at = 0
     for header, keys, values in parts:
         packet[at : at + SIZE] = np.frombuffer(header, np.uint8)
         at = _put(packet, at + SIZE, keys)
         at = _put(packet, at, values)
     return packet
+
+
+def _deflated(header: bytes, keys: Array, values: Array, level: int) -> tuple[bytes, Array, Array]:
+    """The same with one compressed array instead of two, if that is shorter."""
+    plain = np.empty(keys.nbytes + _padded(values.nbytes), np.uint8)
+    _put(plain, _put(plain, 0, keys), values)
+    if plain.nbytes < WORTH:
+        return header, keys, values
+    packed = zlib.compress(plain.data, level)
+    if LENGTH.size + len(packed) >= plain.nbytes:
+        return header, keys, values
+    body = np.frombuffer(LENGTH.pack(len(packed)) + packed, np.uint8)
+    return header[:2] + b"\1" + header[3:], body, NO_KEYS
 
 
 def decode(packet: Packet) -> list[Message]:
@@ -65,7 +89,14 @@ def decode(packet: Packet) -> list[Message]:
     while at < len(view):
         try:
             message, at = _message(view, at)
-        except (LookupError, TypeError, struct.error, pickle.UnpicklingError, EOFError) as error:
+        except (
+            LookupError,
+            TypeError,
+            struct.error,
+            pickle.UnpicklingError,
+            EOFError,
+            zlib.error,
+        ) as error:
             raise ValueError(
                 f"no packet of messages, at byte {at} of {len(view)}: {error}"
             ) from None
@@ -110,17 +141,28 @@ def _header(
 
 
 def _message(view: memoryview, at: int) -> tuple[Message, int]:
-    kind, code, _, epoch, *numbers = HEADER.unpack_from(view, at)
+    kind, code, packed, epoch, *numbers = HEADER.unpack_from(view, at)
     table, number, a, b, c, begin, end, signature, count, rows, width = numbers
-    at += SIZE
+    inside, start = view, at + SIZE
+    if packed:
+        inside, at = _inflated(view, start)
+        start = 0
     keys = None
     if count >= 0:
-        keys, at = _taken(view, at, np.dtype(np.int64), count)
-    flat, at = _taken(view, at, DTYPES[code], rows * width)
+        keys, start = _taken(inside, start, np.dtype(np.int64), count)
+    flat, start = _taken(inside, start, DTYPES[code], rows * width)
     values = flat.reshape(rows, width)
+    at = at if packed else start
     if kind == PICKLED:
         return pickle.loads(values.tobytes()), at
     return MAKERS[kind](epoch, (table, number), (a, b, c, begin, end, signature), keys, values), at
+
+
+def _inflated(view: memoryview, at: int) -> tuple[memoryview, int]:
+    """The arrays that stand here compressed, and where the next message begins."""
+    (length,) = LENGTH.unpack_from(view, at)
+    packed, at = _taken(view, at + LENGTH.size, np.dtype(np.uint8), length)
+    return memoryview(zlib.decompress(packed.data)), -(-at // 8) * 8
 
 
 def _taken(view: memoryview, at: int, dtype: np.dtype[Any], count: int) -> tuple[Array, int]:

@@ -72,9 +72,9 @@ def same(one, other):
     return one == other
 
 
-@given(messages)
-def test_what_goes_in_comes_out(said):
-    heard = decode(encode(said))
+@given(messages, st.sampled_from([0, 1, 9]))
+def test_what_goes_in_comes_out(said, level):
+    heard = decode(encode(said, level))
     assert [type(each) for each in heard] == [type(each) for each in said]
     for one, other in zip(said, heard, strict=True):
         for field in fields(one):
@@ -105,6 +105,23 @@ def test_rubbish_is_refused_and_nothing_else_happens(rubbish):
         decode(np.frombuffer(rubbish, np.uint8))
     except ValueError as error:
         assert "no packet" in str(error)
+
+
+@given(st.integers(1, 4))
+def test_sorted_keys_take_a_part_of_their_bytes(shards):
+    keys = np.arange(0, 100_000, 7)
+    push = Push(0, (0, 0), 1, 1, 0, 0, 100_000, 0, keys, np.zeros((len(keys), 1), np.float32))
+    said = [push] * shards
+    short, plain = encode(said, 1), encode(said)
+    assert len(short) < len(plain) / 4
+    for message in decode(short):
+        assert same(message.keys, keys) and same(message.values, push.values)
+
+
+def test_what_does_not_get_shorter_goes_as_it_is():
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 1)).astype(np.uint8)
+    said = [Pulled(0, (0, 0), 1, 2, noise)]
+    assert encode(said, 9).tobytes() == encode(said).tobytes()
 
 
 def test_numbers_without_a_code_do_not_travel():
