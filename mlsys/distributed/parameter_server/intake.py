@@ -22,8 +22,8 @@ class Arrival:
     """A push and the keys and rows it means; or the reason why it cannot be applied."""
 
     push: Push
-    keys: Keys | None = None
-    rows: Rows = slice(0, 0)
+    keys: Keys | None
+    rows: Rows
     reason: str = ""
 
 

@@ -37,6 +37,8 @@ from mlsys.distributed.parameter_server.messages import (
 from mlsys.distributed.parameter_server.replica import Replica, Rows, ready
 from mlsys.distributed.parameter_server.scheduler import first_view
 
+NO_ROWS = slice(0, 0)
+
 
 class Server:
     """Server ``rank`` of a group, in a cluster of ``size`` ranks.
@@ -78,11 +80,10 @@ class Server:
             self.tick(message.seconds)
         elif isinstance(message, Stop):
             self.stopped, self.reason = True, message.reason
-        elif handler := self._handlers.get(type(message)):
-            epoch = message.epoch
-            if epoch == self.view.epoch:
-                handler(source, message)
-            elif epoch > self.view.epoch:
+        elif isinstance(message, Push | Pull | Forward | Forwarded | Snapshot):
+            if message.epoch == self.view.epoch:
+                self._handlers[type(message)](source, message)
+            elif message.epoch > self.view.epoch:
                 self.early.append((source, message))
 
     def died(self, ranks: Collection[int]) -> None:
@@ -174,11 +175,11 @@ class Server:
         name, job = replica.table.name, replica.table.job
         if push.sender not in self.everybody[job]:
             reason = f"rank {push.sender} is no worker of job {job!r}, to which {name!r} belongs"
-            return Arrival(push, reason=reason)
+            return Arrival(push, None, NO_ROWS, reason)
         try:
             keys, rows = replica.resolve(push)
         except ValueError as error:
-            return Arrival(push, reason=str(error))
+            return Arrival(push, None, NO_ROWS, str(error))
         count = push.end - push.begin if keys is None else len(keys)
         shape, dtype = (count, replica.table.width), np.dtype(replica.table.dtype)
         if push.values.shape != shape or push.values.dtype != dtype:
@@ -186,7 +187,7 @@ class Server:
                 f"table {name!r}: expected values of shape {shape} and type {dtype}, got "
                 f"{push.values.shape} and {push.values.dtype}"
             )
-            return Arrival(push, reason=reason)
+            return Arrival(push, None, NO_ROWS, reason)
         return Arrival(push, keys, rows)
 
     def _pull(self, source: int, pull: Pull) -> None:
