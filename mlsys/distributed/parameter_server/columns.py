@@ -45,10 +45,6 @@ class Columns:
         """The entries of these features."""
         return slice(int(self.starts[block.start]), int(self.starts[block.stop]))
 
-    def count(self, block: slice) -> int:
-        """How many entries they have."""
-        return int(self.starts[block.stop] - self.starts[block.start])
-
 
 def columns(rows: Keys, keys: Keys, values: Array, clicked: Array) -> Columns:
     """From entries in any order: row, key and value of each."""
