@@ -56,6 +56,7 @@ class Group:
 
     replicas: how many servers hold each shard. virtual: points of each server on the hash ring.
     tick: seconds after which what got no answer is sent again; None: the network loses nothing.
+    level: of the compression of packets, 1 (quick) to 9; 0: none.
     together: rank 0 is a server too (for the fewest processes; it is one of ``servers``).
     jobs: how many workers each job has; the last may be None for all ranks that are left.
     """
@@ -66,6 +67,7 @@ class Group:
     replicas: int = 1
     virtual: int = 64
     tick: float | None = None
+    level: int = 0
     together: bool = False
     jobs: dict[str, int | None] = field(default_factory=lambda: {"": None})
 

@@ -1,0 +1,476 @@
+"""A worker's side: pushes and pulls that go on while the worker computes.
+
+Each is a `Task`, cut into one message for each shard it touches. A task may wait for others
+(``after``), a pull also for the clocks of other workers, which the servers see to: consistency is
+nothing but who waits for what. A machine like `Server`; only `wait` asks for the network's help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlsys.distributed.cluster import ClusterError
+from mlsys.distributed.parameter_server.group import Group, Table
+from mlsys.distributed.parameter_server.keys import check_keys, signature, split
+from mlsys.distributed.parameter_server.messages import (
+    Array,
+    Keys,
+    Leave,
+    Message,
+    Outbox,
+    Pull,
+    Pulled,
+    Push,
+    Pushed,
+    Refused,
+    Shard,
+    Stop,
+    Tick,
+    Unknown,
+    View,
+)
+from mlsys.distributed.parameter_server.scheduler import first_view
+
+SCHEDULER = 0
+
+
+class ParameterServerError(ClusterError):
+    """A push or a pull, or the whole job, cannot be done; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """What one message of a push or a pull is about."""
+
+    shard: Shard
+    begin: int
+    end: int
+    rows: slice  # of the values of the whole task
+    keys: Keys | None
+    signature: int
+
+
+@dataclass(frozen=True, eq=False)
+class KeyList:
+    """Keys of a table that are used again and again: checked, cut and signed once.
+
+    keys: sorted, shape (n,); None for all from begin to end.
+    """
+
+    table: int
+    keys: Keys | None
+    begin: int
+    end: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it names."""
+        return self.end - self.begin if self.keys is None else len(self.keys)
+
+
+class Task:
+    """A push or a pull under way. clock: of a pull, the least clock of the workers it has seen."""
+
+    def __init__(self, client: Client, values: Array | None) -> None:
+        self._client, self.values = client, values
+        self.left = 0  # messages that are not answered
+        self.started, self.error, self.clock = False, "", -1
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return bool(self.error) or (self.started and not self.left)
+
+    def wait(self) -> Array | None:
+        """Wait until it is done. Of a pull the values, (n, width). See `Client.wait`."""
+        self._client.wait(self)
+        return self.values
+
+
+@dataclass(eq=False, slots=True)
+class Open:
+    """A message that has no answer yet, and how to say it again in another epoch."""
+
+    task: Task
+    piece: Piece
+    say: Callable[[bool], None]  # with the keys, even if they have been sent before
+    asked: bool = False  # before the last tick
+
+
+class Client:
+    """Worker ``rank`` of a group in a cluster of ``size`` ranks.
+
+    pump: deal with at least one message from the network. job, workers, index: the worker's job,
+    the ranks that work on it, and the place of this one among them.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        group: Group,
+        size: int,
+        pump: Callable[[], None],
+        compute: Callable[[float], None] = lambda seconds: None,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.rank, self.group, self.outbox = rank, group, Outbox()
+        self.compute, self.now = compute, now  # of the communicator
+        self.view = first_view(group, size)
+        jobs = group.worker_ranks(size)
+        self.job = next(job for job, ranks in jobs.items() if rank in ranks)
+        self.workers = jobs[self.job]
+        self.index = self.workers.index(rank)
+        self.stopped, self.reason = False, ""
+        self._pump, self._leaving = pump, False
+        self._whole: dict[tuple[int, int, int], KeyList] = {}
+        self._clocks = [0] * len(group.tables)
+        self._sequences: dict[Shard, int] = {}
+        self._requests = 0
+        self._pushes: dict[tuple[Shard, int], Open] = {}
+        self._pulls: dict[int, Open] = {}
+        self._queued: list[tuple[Task, tuple[Task, ...], Callable[[], None]]] = []
+        self._told: set[tuple[int, Shard, int]] = set()  # which server knows which keys
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            Pushed: self._pushed,
+            Pulled: self._pulled,
+            Unknown: self._unknown,
+            Refused: self._refused,
+            View: self._adopt,
+            Tick: lambda message: self.tick(message.seconds),
+            Stop: self._stop,
+        }
+
+    # What a worker's program calls.
+
+    def keys(self, table: str, keys: Keys) -> KeyList:
+        """A list of keys to push and pull by: the servers are told its keys once only."""
+        return self._listed(self.group.table_index(table), keys, 0, None, signed=True)
+
+    def clock(self, table: str) -> int:
+        """The iteration of this worker: how many clocks of the table it has pushed."""
+        return self._clocks[self.group.table_index(table)]
+
+    def push(
+        self,
+        table: str,
+        keys: Keys | KeyList | None,
+        values: Array,
+        clock: int | None = None,
+        begin: int = 0,
+        end: int | None = None,
+        after: Iterable[Task] = (),
+    ) -> Task:
+        """Push rows, and say that with them all is pushed of ``clock``, for begin to end.
+
+        keys: sorted, each once; None for all from begin to end (the whole table by default).
+        values: shape (n, width), or (n,) if the width is 1; they must stay as they are until the
+        task is done. clock: the next one by default; -1 moves no clock.
+        """
+        listed = self._listed(self.group.table_index(table), keys, begin, end)
+        spec = self.group.tables[listed.table]
+        rows = _as_rows(spec, values, listed.rows)
+        if clock is None:
+            clock = self._clocks[listed.table]
+        if clock >= 0:
+            self._clocks[listed.table] = clock + 1
+        task, numbers = Task(self, None), []
+        for piece in listed.pieces:
+            number = self._sequences[piece.shard] = self._sequences.get(piece.shard, 0) + 1
+            numbers.append(number)
+        self._begin(task, after, lambda: self._start_push(task, listed, rows, clock, numbers))
+        return task
+
+    def pull(
+        self,
+        table: str,
+        keys: Keys | KeyList | None = None,
+        out: Array | None = None,
+        begin: int = 0,
+        end: int | None = None,
+        after: Iterable[Task] = (),
+    ) -> Task:
+        """Pull rows as they are once the table's consistency allows it at this worker's clock.
+
+        keys, begin, end: as of `push`. out: an array of shape (n, width) to put them into.
+        """
+        listed = self._listed(self.group.table_index(table), keys, begin, end)
+        spec = self.group.tables[listed.table]
+        shape, dtype = (listed.rows, spec.width), np.dtype(spec.dtype)
+        if out is None:
+            out = np.empty(shape, dtype)
+        elif out.shape != shape or out.dtype != dtype:
+            raise ValueError(
+                f"table {table!r}: expected out of shape {shape} and type {dtype}, "
+                f"got {out.shape} and {out.dtype}"
+            )
+        reach = spec.consistency.after(self._clocks[listed.table])
+        task = Task(self, out)
+        self._begin(task, after, lambda: self._start_pull(task, listed, reach))
+        return task
+
+    def push_pull(
+        self, table: str, keys: Keys | KeyList | None, values: Array, clock: int | None = None
+    ) -> Task:
+        """Push, then pull the same rows; the task is the pull."""
+        return self.pull(table, keys, after=[self.push(table, keys, values, clock)])
+
+    def wait(self, *tasks: Task) -> None:
+        """Return when all are done. Raises `ParameterServerError` if one cannot be."""
+        for task in tasks:
+            while not task.done:
+                if self.stopped:
+                    raise ParameterServerError(self.reason or "the scheduler has ended the job")
+                self._pump()
+            if task.error:
+                raise ParameterServerError(task.error)
+
+    def finish(self) -> None:
+        """Wait for everything, and take leave of the scheduler."""
+        self.wait(*[each.task for each in (*self._pushes.values(), *self._pulls.values())])
+        self.wait(*[task for task, _, _ in self._queued])
+        self._leaving = True
+        self.outbox.send(SCHEDULER, Leave(self.rank))
+        while not self.stopped:
+            self._pump()
+        if self.reason:
+            raise ParameterServerError(self.reason)
+
+    # What the network calls.
+
+    def handle(self, source: int, message: Message) -> None:
+        """Take an answer, or news of the scheduler; anything else is ignored."""
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(message)
+
+    def died(self, ranks: Collection[int]) -> None:
+        """These ranks have failed. Only the scheduler matters: of others it will tell."""
+        if SCHEDULER in ranks:
+            self._stop(Stop("rank 0, the scheduler, has died: nobody can say who does what"))
+
+    def tick(self, seconds: float) -> None:
+        """Time has passed: say again what has had no answer since the last tick."""
+        for each in (*self._pushes.values(), *self._pulls.values()):
+            if each.asked:
+                each.say(True)
+            each.asked = True
+        if self._leaving:
+            self.outbox.send(SCHEDULER, Leave(self.rank))
+
+    # Keys.
+
+    def _listed(
+        self,
+        table: int,
+        keys: Keys | KeyList | None,
+        begin: int,
+        end: int | None,
+        signed: bool = False,
+    ) -> KeyList:
+        if isinstance(keys, KeyList):
+            if keys.table != table:
+                names = [self.group.tables[each].name for each in (keys.table, table)]
+                raise ValueError(f"these are keys of table {names[0]!r}, not of {names[1]!r}")
+            return keys
+        spec = self.group.tables[table]
+        last = spec.size if end is None else end
+        if not 0 <= begin <= last <= spec.size:
+            raise ValueError(
+                f"table {spec.name!r}: expected 0 <= begin <= end <= {spec.size}, "
+                f"got {begin} and {last}"
+            )
+        if keys is not None:
+            check_keys(keys, begin, last)
+            return KeyList(
+                table, keys, begin, last, tuple(_cut(spec, table, keys, begin, last, signed))
+            )
+        whole = table, begin, last
+        if whole not in self._whole:
+            pieces = tuple(_cut(spec, table, None, begin, last, False))
+            self._whole[whole] = KeyList(table, None, begin, last, pieces)
+        return self._whole[whole]
+
+    def _keys_for(self, server: int, piece: Piece, again: bool) -> Keys | None:
+        """The keys to send along; None if this server knows them by their signature."""
+        if piece.keys is None or not piece.signature:
+            return piece.keys
+        known = server, piece.shard, piece.signature
+        if known in self._told and not again:
+            return None
+        self._told.add(known)
+        return piece.keys
+
+    # Tasks.
+
+    def _begin(self, task: Task, after: Iterable[Task], start: Callable[[], None]) -> None:
+        """Start a task when all that it waits for is done."""
+        waits = tuple(each for each in after if not each.done)
+        if waits:
+            self._queued.append((task, waits, start))
+        else:
+            task.started = True
+            start()
+
+    def _start_push(
+        self, task: Task, listed: KeyList, values: Array, clock: int, numbers: list[int]
+    ) -> None:
+        task.left = len(listed.pieces)
+        for piece, number in zip(listed.pieces, numbers, strict=True):
+            self._start_piece_of_push(task, piece, number, clock, values[piece.rows])
+
+    def _start_piece_of_push(
+        self, task: Task, piece: Piece, number: int, clock: int, values: Array
+    ) -> None:
+        def say(again: bool) -> None:
+            chain = self._chain(piece.shard)
+            if chain:
+                keys = self._keys_for(chain[0], piece, again)
+                about = (self.view.epoch, piece.shard, self.rank, number, clock)
+                push = Push(*about, piece.begin, piece.end, piece.signature, keys, values)
+                self.outbox.send(chain[0], push)
+
+        self._pushes[piece.shard, number] = entry = Open(task, piece, say)
+        self._first(entry)
+
+    def _start_pull(self, task: Task, listed: KeyList, reach: int) -> None:
+        task.left = len(listed.pieces)
+        for piece in listed.pieces:
+            self._start_piece_of_pull(task, piece, reach)
+
+    def _start_piece_of_pull(self, task: Task, piece: Piece, reach: int) -> None:
+        self._requests = number = self._requests + 1
+
+        def say(again: bool) -> None:
+            chain = self._chain(piece.shard)
+            if chain:
+                server = chain[self.index % self.view.synced[piece.shard]]
+                keys = self._keys_for(server, piece, again)
+                about = (self.view.epoch, piece.shard, self.rank, number, reach)
+                self.outbox.send(
+                    server, Pull(*about, piece.begin, piece.end, piece.signature, keys)
+                )
+
+        self._pulls[number] = entry = Open(task, piece, say)
+        self._first(entry)
+
+    def _first(self, entry: Open) -> None:
+        """Say a message for the first time, if there is anybody to say it to."""
+        if entry.piece.shard in self.view.lost:
+            self._fail(entry, self._lost(entry.piece.shard))
+        else:
+            entry.say(False)
+
+    def _chain(self, shard: Shard) -> tuple[int, ...]:
+        return self.view.chains[shard]
+
+    def _end(self, entry: Open) -> None:
+        """One message of a task is answered; start what has waited for the task."""
+        entry.task.left -= 1
+        if entry.task.done and self._queued:
+            queued, self._queued = self._queued, []
+            for task, waits, start in queued:
+                self._begin(task, waits, start)
+
+    def _fail(self, entry: Open, reason: str) -> None:
+        entry.task.error = entry.task.error or reason
+        self._end(entry)
+
+    # Answers and news.
+
+    def _pushed(self, message: Pushed) -> None:
+        entry = self._pushes.pop((message.shard, message.sequence), None)
+        if entry is not None:
+            self._end(entry)
+
+    def _pulled(self, message: Pulled) -> None:
+        entry = self._pulls.pop(message.request, None)
+        if entry is None:
+            return
+        task = entry.task
+        assert task.values is not None
+        task.values[entry.piece.rows] = message.values
+        task.clock = message.clock if task.clock < 0 else min(task.clock, message.clock)
+        self._end(entry)
+
+    def _unknown(self, message: Unknown) -> None:
+        if message.epoch == self.view.epoch:
+            entry = self._open(message)
+            if entry is not None:
+                entry.say(True)
+
+    def _refused(self, message: Refused) -> None:
+        if message.epoch == self.view.epoch:
+            entry = self._open(message)
+            if entry is not None:
+                self._pulls.pop(message.request, None)
+                self._pushes.pop((message.shard, message.sequence), None)
+                self._fail(entry, message.reason)
+
+    def _open(self, message: Unknown | Refused) -> Open | None:
+        if message.request:
+            return self._pulls.get(message.request)
+        return self._pushes.get((message.shard, message.sequence))
+
+    def _adopt(self, view: View) -> None:
+        """In a new epoch everything that has no answer is said again, pushes in their order."""
+        if view.epoch <= self.view.epoch:
+            return
+        self.view = view
+        for table in (self._pushes, self._pulls):
+            for key, entry in list(table.items()):
+                if entry.piece.shard in view.lost:
+                    del table[key]  # type: ignore[arg-type]
+                    self._fail(entry, self._lost(entry.piece.shard))
+                else:
+                    entry.say(False)
+
+    def _lost(self, shard: Shard) -> str:
+        table = self.group.tables[shard[0]]
+        begin, end = table.bounds(shard[1])
+        return (
+            f"table {table.name!r}: the keys {begin} to {end - 1} are lost: all servers that held "
+            f"them have died. The group keeps {self.group.replicas} replica(s) of a shard: with "
+            f"more (replicas=), more deaths are survived"
+        )
+
+    def _stop(self, message: Stop) -> None:
+        self.stopped, self.reason = True, message.reason
+        if not self._leaving:
+            self.reason = message.reason or "the scheduler has ended the job"
+
+
+def _as_rows(spec: Table, values: Array, rows: int) -> Array:
+    """Values as the table has them. Raises ValueError for another shape."""
+    array = np.asarray(values, spec.dtype)
+    if array.ndim == 1 and spec.width == 1:
+        array = array[:, None]
+    if array.shape != (rows, spec.width):
+        raise ValueError(
+            f"table {spec.name!r}: expected values of shape {(rows, spec.width)}, "
+            f"got {np.shape(values)}"
+        )
+    return np.ascontiguousarray(array)
+
+
+def _cut(
+    spec: Table, table: int, keys: Keys | None, begin: int, end: int, signed: bool
+) -> Iterator[Piece]:
+    """One piece for each shard that has keys from begin to end - 1."""
+    bounds = [spec.bounds(shard)[0] for shard in range(spec.shards)] + [spec.size]
+    first = max(0, int(np.searchsorted(bounds, begin, side="right")) - 1)
+    parts = None if keys is None else split(keys, bounds)
+    for shard in range(first, spec.shards):
+        low, high = max(begin, bounds[shard]), min(end, bounds[shard + 1])
+        if low >= high:
+            break
+        if keys is None or parts is None:
+            yield Piece((table, shard), low, high, slice(low - begin, high - begin), None, 0)
+        else:
+            own = keys[parts[shard]]
+            name = signature(own) if signed else 0
+            yield Piece((table, shard), low, high, parts[shard], own, name)
