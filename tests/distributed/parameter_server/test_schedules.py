@@ -23,6 +23,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,14 +84,14 @@ class Worker:
     view: View
     rng: random.Random
     clocks: int
+    parts: int = 1  # in which it pushes a shard, in an order of its own
     outbox: Outbox = field(default_factory=Outbox)
     stopped: bool = False
     clock: int = 0
     requests: int = 0
-    sequence: int = 0
     open: dict = field(default_factory=dict)  # what has no answer: messages
     named: set = field(default_factory=set)  # (server, shard, signature) sent with keys
-    pushed: dict = field(default_factory=lambda: defaultdict(dict))  # shard: {sequence: keys}
+    pushed: dict = field(default_factory=lambda: defaultdict(dict))  # clock and keys
     acked: set = field(default_factory=set)
 
     def start(self):
@@ -120,21 +121,25 @@ class Worker:
 
     def _push(self):
         """To every shard, with this clock; to the columns of this worker."""
-        self.sequence += 1
-        column = self.rank - (SIZE - WORKERS)
         for shard in self.group.shards():
             begin, end = self.group.tables[0].bounds(shard[1])
-            keys = self._some_keys(begin, end)
-            count = end - begin if keys is None else len(keys)
-            values = np.zeros((count, WORKERS), np.int64)
-            values[:, column] = self.sequence
-            name = 0 if keys is None else signature(keys)
-            self.pushed[shard][self.sequence] = range(begin, end) if keys is None else keys.tolist()
-            push = Push(
-                0, shard, self.rank, self.sequence, self.clock, begin, end, name, keys, values
-            )
-            self.open["push", shard, self.sequence] = push
-            self._say(push)
+            cuts = [begin + (end - begin) * part // self.parts for part in range(self.parts + 1)]
+            ranges = [*pairwise(cuts)]
+            for begin, end in self.rng.sample(ranges, len(ranges)):
+                self._push_range(shard, begin, end)
+
+    def _push_range(self, shard, begin, end):
+        sequence = len(self.pushed[shard]) + 1
+        keys = self._some_keys(begin, end)
+        count = end - begin if keys is None else len(keys)
+        values = np.zeros((count, WORKERS), np.int64)
+        values[:, self.rank - (SIZE - WORKERS)] = sequence
+        name = 0 if keys is None else signature(keys)
+        named = range(begin, end) if keys is None else keys.tolist()
+        self.pushed[shard][sequence] = self.clock, named
+        push = Push(0, shard, self.rank, sequence, self.clock, begin, end, name, keys, values)
+        self.open["push", shard, sequence] = push
+        self._say(push)
 
     def _say(self, message):
         chain = self.view.chains[message.shard]
@@ -194,12 +199,13 @@ class Network:
         update = Tally() if rule.backup else Journal()
         sparse = rng.random() < 0.3
         table = Table("t", 8, WORKERS, "<i8", update, rule, SHARDS, sparse)
-        servers = rng.randint(1, 3)
+        servers = rng.randint(1, 4)
+        parts = rng.choice([1, 1, 2])
         self.group = group = Group(
             (table,),
             servers=servers,
             spares=SIZE - 1 - WORKERS - servers,
-            replicas=rng.randint(1, servers),
+            replicas=max(rng.randint(1, servers), rng.randint(1, servers)),
             tick=1.0 if lossy else None,
         )
         view = first_view(group, SIZE)
@@ -210,7 +216,7 @@ class Network:
             self.machines[rank] = Server(rank, group, SIZE)
         self.workers = {}
         for rank in group.worker_ranks(SIZE)[""]:
-            worker = Worker(rank, group, view, random.Random(rng.random()), clocks)
+            worker = Worker(rank, group, view, random.Random(rng.random()), clocks, parts)
             self.machines[rank] = self.workers[rank] = worker
         self.lines: dict[tuple[int, int], deque[Message]] = defaultdict(deque)
         self.dead: set[int] = set()
@@ -285,7 +291,8 @@ class Network:
 
     def crash(self):
         """A machine dies; of what it said last, some is lost."""
-        rank = self.rng.choice([*self.servers, *self.servers, *self.workers])
+        heads = [chain[0] for chain in self.scheduler.view.chains.values()]
+        rank = self.rng.choice([*heads, *heads, *self.servers, *self.workers])
         if rank in self.dead or not self.may_die(rank) or self.machines[rank].stopped:
             return
         self.unheard.append(rank)
@@ -310,7 +317,7 @@ class Network:
     def come_and_go(self):
         rank = self.rng.choice(self.servers)
         machine = self.machines[rank]
-        if rank in self.dead or machine.stopped:
+        if rank in {*self.dead, *self.unheard} or machine.stopped:
             return
         if rank in self.scheduler.spares:
             machine.join()
@@ -390,14 +397,21 @@ class Network:
             return
         replica = self.machines[rank].links[message.shard].replica
         workers = self.machines[rank].view.workers[""]
-        done = [w for w in workers if replica.has(w, pull.after + 1)]  # sequence is clock + 1
+        done = [worker for worker in workers if self.has_pushed(worker, replica, pull)]
         assert len(done) >= self.group.tables[0].consistency.needed(len(workers))
+
+    def has_pushed(self, worker, replica, pull):
+        """Whether all that the worker pushes up to the clock of a pull is in this replica."""
+        pushed = self.workers[worker].pushed[pull.shard]
+        upto = [sequence for sequence, (clock, _) in pushed.items() if clock <= pull.after]
+        complete = len(upto) == (pull.after + 1) * self.workers[worker].parts
+        return complete and all(replica.has(worker, sequence) for sequence in upto)
 
     def check_end(self):
         for rank, worker in self.workers.items():
             if rank not in self.dead:
                 assert worker.stopped and worker.clock == worker.clocks and not worker.open
-                assert len(worker.acked) == worker.clocks * SHARDS
+                assert len(worker.acked) == worker.clocks * worker.parts * SHARDS
         self.check_acked(self.acked)
         for shard in self.group.shards():
             replicas = list(self.replicas(shard))
@@ -415,7 +429,7 @@ class Network:
             column = worker.rank - (SIZE - WORKERS)
             count = replica.applied[worker.rank]
             for key, row in zip(keys.tolist(), rows, strict=True):
-                named = [q for q, which in worker.pushed[shard].items() if key in which]
+                named = [q for q, (_, which) in worker.pushed[shard].items() if key in which]
                 history = [q for q in named if q <= count or replica.has(worker.rank, q)]
                 if isinstance(self.group.tables[0].update, Tally):
                     digits = np.base_repr(row[column], BASE)[::-1]
