@@ -59,7 +59,8 @@ def least(ranges: Iterable[Range], begin: int, end: int, places: Sequence[int]) 
     found = [vector for left, right, vector in ranges if left < end and right > begin]
     if not found:
         raise ValueError(f"no key from {begin} to {end - 1} here")
-    return [min(vector[place] for vector in found) for place in places]
+    lowest = [min(clocks) for clocks in zip(*found, strict=True)]
+    return [lowest[place] for place in places]
 
 
 class RangeClocks:

@@ -39,7 +39,7 @@ class Consistency:
     backup: int = 0
 
     def __post_init__(self) -> None:
-        whole = self.delay == math.inf or self.delay == int(self.delay)
+        whole = self.delay == math.inf or float(self.delay).is_integer()
         if not (self.delay >= 0 and whole and self.backup >= 0):
             raise ValueError(
                 f"expected a whole delay >= 0, or inf, and backup >= 0, "

@@ -3,8 +3,8 @@
 Servers and shards are hashed onto the same circle, and a shard belongs to the first server after
 it (Karger and others, 1997). A server that comes takes shards only for itself, one that goes leaves
 only its own: of S servers, a share of 1/S moves. Each server stands at many points, its virtual
-nodes: with v of them the largest share exceeds the mean by about 1/sqrt(v) of it, for each standard
-deviation. Cost: one search among S v points.
+nodes: with v of them the standard deviation of a server's share is about 1/sqrt(v) of the mean, so
+that 64 points keep most servers within an eighth of it. Cost: one search among S v points.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A worker that goes through its data again asks for the same keys again. The first time it sends the
 list, later only its signature: at one value of 4 bytes a key, a key of 8 bytes that need not be
-sent leaves a third of a push (Li and others, OSDI 2014, section 3.4).
+sent leaves a third of a push (Li and others, OSDI 2014, section 4.2).
 """
 
 from __future__ import annotations

@@ -21,10 +21,14 @@ Load = NDArray[np.float64]
 def shard_load(probability: Load, shards: int) -> Load:
     """The share of all requests that each shard gets; (keys,) -> (shards,).
 
+    Raises ValueError for more shards than keys.
+
     >>> shard_load(np.array([0.5, 0.25, 0.125, 0.125]), 2).tolist()
     [0.75, 0.25]
     """
     size = len(probability)
+    if not 1 <= shards <= size:
+        raise ValueError(f"shards: expected 1 to {size}, the number of keys, got {shards}")
     bounds = [size * shard // shards for shard in range(shards)]
     return np.asarray(np.add.reduceat(probability, bounds))
 

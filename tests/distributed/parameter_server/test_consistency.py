@@ -69,7 +69,12 @@ def test_backup_workers_are_not_waited_for(workers, backup):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: SSP(-1), lambda: SSP(0.5), lambda: Consistency(2, backup=1)]
+    "make",
+    [
+        *(lambda delay=delay: Consistency(delay) for delay in (-1, 0.5, -math.inf, math.nan)),
+        lambda: Backup(-1),
+        lambda: Consistency(2, backup=1),
+    ],
 )
 def test_what_cannot_be_is_refused(make):
     with pytest.raises(ValueError, match=r"expected|needs"):

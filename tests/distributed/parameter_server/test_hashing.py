@@ -1,5 +1,6 @@
 """Consistent hashing: only what must move moves, everybody's hash is the same, shares even out."""
 
+import os
 import subprocess
 import sys
 
@@ -47,12 +48,32 @@ def test_shares_differ_by_one_over_the_root_of_the_points():
         assert np.mean(deviations) - drawn == pytest.approx(1 / virtual, rel=0.35)
 
 
+@pytest.mark.multiprocess
 def test_another_process_has_the_same_ring():
-    code = "from mlsys.distributed.parameter_server.hashing import place; print(place('a'))"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert int(found.stdout) == place("a") < 2**64
+    code = "from mlsys.distributed.parameter_server.hashing import Ring; "
+    code += f"print([Ring([1, 5, 9], 8).chain(name, 3) for name in {NAMES}])"
+    there = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    ]
+    here = Ring([9, 1, 5], 8)
+    assert there == [str([here.chain(name, 3) for name in NAMES])] * 2
+
+
+def test_a_chain_is_what_one_meets_on_the_way_round():
+    """By the definition: all points, those after the name first, in order of their places."""
+    points = [(place(f"node {node}, point {v}"), node) for node in (3, 4, 8) for v in (0, 1)]
+    for name in NAMES[:50]:
+        start = place(name)
+        way = sorted(points, key=lambda each: (each[0] - start) % 2**64)
+        assert Ring([3, 4, 8], 2).chain(name, 3) == tuple(dict.fromkeys(node for _, node in way))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def test_other_keys_have_another_signature(keys, others):
     assert signature(np.repeat(keys, 2)[::2]) == signature(keys)  # of any memory layout
 
 
+@given(st.lists(st.integers(0, 2**63 - 1), unique=True, max_size=6), st.data())
+def test_the_same_keys_in_another_order_have_another_signature(keys, data):
+    other = data.draw(st.permutations(keys))
+    signatures = {signature(np.array(order, np.int64)) for order in (keys, other)}
+    assert len(signatures) == 1 + (other != keys)
+
+
 @given(sorted_keys)
 def test_sorted_keys_in_range_pass(keys):
     check_keys(keys, 0, 100)

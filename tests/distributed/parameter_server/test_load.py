@@ -54,6 +54,11 @@ def test_more_copies_of_hot_shards_even_out_what_more_servers_cannot():
     assert after < 2
 
 
+def test_no_shard_is_without_keys():
+    with pytest.raises(ValueError, match="shards: expected 1 to 3"):
+        shard_load(np.ones(3) / 3, 4)
+
+
 def test_a_bound_is_more_than_nothing():
     with pytest.raises(ValueError, match="bound"):
         copies(np.ones(1), 1, 0)
