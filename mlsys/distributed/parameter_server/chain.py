@@ -44,7 +44,7 @@ class Link:
         self.epoch, self.synced, self.settled = -1, 0, False
         self.chain: tuple[int, ...] = (rank,)
         self.held: dict[int, Forward] = {}  # came before those they follow
-        self.pending: dict[int, Forward] = {}  # at the head: not yet known to be everywhere
+        self.pending: deque[Forward] = deque()  # at the head: not yet known to be everywhere
         self.owed: deque[tuple[int, int, int]] = deque()  # index, sender, sequence: to be told
         self.confirmed = self.base = 0  # all have this; must have, to follow by entries alone
         self.seen = -1  # index when the last tick came
@@ -90,9 +90,9 @@ class Link:
         """The rest of the chain may lack only what is pending: send it under the new epoch."""
         if self.next is None:
             self.confirm(self.replica.index)
-        for index, entry in self.pending.items():
-            self.pending[index] = replace(entry, epoch=self.epoch)
-            self._pass_on(self.pending[index])
+        self.pending = deque(replace(entry, epoch=self.epoch) for entry in self.pending)
+        for entry in self.pending:
+            self._pass_on(entry)
 
     def _offer_snapshot(self) -> None:
         if self.next is None:
@@ -107,16 +107,16 @@ class Link:
         self, done: Sequence[Done], keys: Keys | None, rows: Rows, values: Array, tell: bool = True
     ) -> None:
         """Apply a sum of pushes, and see to it that all others do. tell: their senders, then."""
-        table = np.array(done, np.int64).reshape(-1, 5)
-        self.replica.apply(table, rows, values)
+        self.replica.apply(done, rows, values)
         index = self.replica.index
         if tell:
             self.owed.extend((index, sender, sequence) for sender, sequence, *_ in done if sequence)
         if self.next is None:
             self.confirm(index)
             return
+        table = np.array(done, np.int64).reshape(-1, 5)
         entry = Forward(self.epoch, self.shard, index, table, keys, values)
-        self.pending[index] = entry
+        self.pending.append(entry)
         self._pass_on(entry)
 
     def owe(self, sender: int, sequence: int) -> None:
@@ -127,8 +127,8 @@ class Link:
     def confirm(self, index: int) -> None:
         """All of the chain have applied everything up to ``index``."""
         self.confirmed = max(self.confirmed, index)
-        for old in [each for each in self.pending if each <= self.confirmed]:
-            del self.pending[old]
+        while self.pending and self.pending[0].index <= self.confirmed:
+            self.pending.popleft()
         while self.owed and self.owed[0][0] <= self.confirmed:
             _, sender, sequence = self.owed.popleft()
             self.outbox.send(sender, Pushed(self.epoch, self.shard, sequence))
@@ -143,8 +143,9 @@ class Link:
         if self.whole:
             self.synced = min(self.synced, synced)
             self.confirm(self.confirmed)
-            for entry in [each for each in self.pending.values() if each.index <= self.seen]:
-                self._pass_on(entry)
+            for entry in self.pending:
+                if entry.index <= self.seen:
+                    self._pass_on(entry)
         elif self.seen >= 0:
             self._offer_snapshot()
         self.seen = self.replica.index
@@ -181,7 +182,7 @@ class Link:
             replica = self.replica
             every = slice(0, replica.end - replica.begin)
             rows = every if entry.keys is None else replica.store.rows(entry.keys)
-            replica.apply(entry.done, rows, entry.values)
+            replica.apply(entry.done.tolist(), rows, entry.values)
             self._pass_on(entry)
 
     def _pass_on(self, message: Forward | Snapshot) -> None:

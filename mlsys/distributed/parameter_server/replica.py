@@ -7,7 +7,7 @@ decides (intake.py), and chain.py brings them to all. Li et al., OSDI 2014, sect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -109,11 +109,11 @@ class Replica:
         """Whether this push has been applied."""
         return sequence <= self.applied.get(sender, 0) or sequence in self.ahead.get(sender, ())
 
-    def apply(self, done: Keys, rows: Rows, values: Array) -> None:
-        """The next entry of the log: the sum of pushes ``done``, rows as in `Forward`."""
+    def apply(self, done: Iterable[Sequence[int]], rows: Rows, values: Array) -> None:
+        """The next entry of the log: the sum of the pushes ``done``, each as in `Forward`."""
         if len(values):
             self.store.apply(self.table.update, rows, values)
-        for sender, sequence, clock, begin, end in done.tolist():
+        for sender, sequence, clock, begin, end in done:
             self.applied.setdefault(sender, 0)
             if sequence:
                 held = self.ahead.setdefault(sender, {})

@@ -135,7 +135,7 @@ def test_a_new_head_sends_what_it_has_and_acknowledges_nothing_before_all_have_i
     second.adopt(after)
     third.adopt(after)
     assert third.settled
-    dest, snapshot = only(second)
+    _, snapshot = only(second)
     second.owe(8, 1)  # the worker asks again
     second.confirm(0)  # a word about something older
     assert not second.outbox.take()
