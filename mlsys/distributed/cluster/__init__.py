@@ -49,6 +49,7 @@ from mlsys.distributed.cluster.communicator import (
     Revoked,
     Status,
     Truncated,
+    new_status,
 )
 from mlsys.distributed.cluster.faults import Faults
 from mlsys.distributed.cluster.programs import run_program
@@ -76,6 +77,7 @@ __all__ = [
     "Truncated",
     "fat_tree",
     "flat",
+    "new_status",
     "ring",
     "run_program",
     "torus",

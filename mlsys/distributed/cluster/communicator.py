@@ -9,6 +9,7 @@ nothing else runs on a bare ``MPI.COMM_WORLD`` too; ``compute`` and ``now`` are 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -195,6 +196,12 @@ class Communicator(Protocol):
 
     def now(self) -> float:
         """Seconds on the cluster's clock."""
+
+
+def new_status(comm: Communicator) -> Any:
+    """A status that this communicator fills in: one of mpi4py takes only mpi4py's own."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    return mpi.Status() if mpi is not None and isinstance(comm, mpi.Comm) else Status()
 
 
 Program = Callable[..., Any]  # program(comm, *arguments), run by every rank

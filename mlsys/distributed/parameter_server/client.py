@@ -7,15 +7,14 @@ nothing but who waits for what. A machine like `Server`; only `wait` asks for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from mlsys.distributed.cluster import ClusterError
-from mlsys.distributed.parameter_server.group import Group, Table
-from mlsys.distributed.parameter_server.keys import check_keys, signature, split
+from mlsys.distributed.parameter_server.group import Group
+from mlsys.distributed.parameter_server.keys import check_keys
 from mlsys.distributed.parameter_server.messages import (
     Array,
     Keys,
@@ -34,72 +33,13 @@ from mlsys.distributed.parameter_server.messages import (
     View,
 )
 from mlsys.distributed.parameter_server.scheduler import first_view
+from mlsys.distributed.parameter_server.tasks import KeyList, Open, Piece, Task, as_rows, cut
 
 SCHEDULER = 0
 
 
 class ParameterServerError(ClusterError):
     """A push or a pull, or the whole job, cannot be done; the message says why."""
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """What one message of a push or a pull is about."""
-
-    shard: Shard
-    begin: int
-    end: int
-    rows: slice  # of the values of the whole task
-    keys: Keys | None
-    signature: int
-
-
-@dataclass(frozen=True, eq=False)
-class KeyList:
-    """Keys of a table that are used again and again: checked, cut and signed once.
-
-    keys: sorted, shape (n,); None for all from begin to end.
-    """
-
-    table: int
-    keys: Keys | None
-    begin: int
-    end: int
-    pieces: tuple[Piece, ...]
-
-    @property
-    def rows(self) -> int:
-        """How many rows it names."""
-        return self.end - self.begin if self.keys is None else len(self.keys)
-
-
-class Task:
-    """A push or a pull under way. clock: of a pull, the least clock of the workers it has seen."""
-
-    def __init__(self, client: Client, values: Array | None) -> None:
-        self._client, self.values = client, values
-        self.left = 0  # messages that are not answered
-        self.started, self.error, self.clock = False, "", -1
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not."""
-        return bool(self.error) or (self.started and not self.left)
-
-    def wait(self) -> Array | None:
-        """Wait until it is done. Of a pull the values, (n, width). See `Client.wait`."""
-        self._client.wait(self)
-        return self.values
-
-
-@dataclass(eq=False, slots=True)
-class Open:
-    """A message that has no answer yet, and how to say it again in another epoch."""
-
-    task: Task
-    piece: Piece
-    say: Callable[[bool], None]  # with the keys, even if they have been sent before
-    asked: bool = False  # before the last tick
 
 
 class Client:
@@ -147,9 +87,9 @@ class Client:
 
     # What a worker's program calls.
 
-    def keys(self, table: str, keys: Keys) -> KeyList:
-        """A list of keys to push and pull by: the servers are told its keys once only."""
-        return self._listed(self.group.table_index(table), keys, 0, None, signed=True)
+    def keys(self, table: str, keys: Keys, begin: int = 0, end: int | None = None) -> KeyList:
+        """Keys to push and pull by, of those from begin to end: the servers are told them once."""
+        return self._listed(self.group.table_index(table), keys, begin, end, signed=True)
 
     def clock(self, table: str) -> int:
         """The iteration of this worker: how many clocks of the table it has pushed."""
@@ -173,7 +113,7 @@ class Client:
         """
         listed = self._listed(self.group.table_index(table), keys, begin, end)
         spec = self.group.tables[listed.table]
-        rows = _as_rows(spec, values, listed.rows)
+        rows = as_rows(spec, values, listed.rows)
         if clock is None:
             clock = self._clocks[listed.table]
         if clock >= 0:
@@ -287,11 +227,13 @@ class Client:
         if keys is not None:
             check_keys(keys, begin, last)
             return KeyList(
-                table, keys, begin, last, tuple(_cut(spec, table, keys, begin, last, signed))
+                table, keys, begin, last, tuple(cut(spec, table, keys, begin, last, signed))
             )
+        if spec.sparse:
+            raise ValueError(f"table {spec.name!r} is sparse: name the keys you mean")
         whole = table, begin, last
         if whole not in self._whole:
-            pieces = tuple(_cut(spec, table, None, begin, last, False))
+            pieces = tuple(cut(spec, table, None, begin, last, False))
             self._whole[whole] = KeyList(table, None, begin, last, pieces)
         return self._whole[whole]
 
@@ -338,8 +280,9 @@ class Client:
         self._first(entry)
 
     def _start_pull(self, task: Task, listed: KeyList, reach: int) -> None:
-        task.left = len(listed.pieces)
-        for piece in listed.pieces:
+        pieces = [piece for piece in listed.pieces if piece.keys is None or len(piece.keys)]
+        task.left = len(pieces)
+        for piece in pieces:
             self._start_piece_of_pull(task, piece, reach)
 
     def _start_piece_of_pull(self, task: Task, piece: Piece, reach: int) -> None:
@@ -442,35 +385,3 @@ class Client:
         self.stopped, self.reason = True, message.reason
         if not self._leaving:
             self.reason = message.reason or "the scheduler has ended the job"
-
-
-def _as_rows(spec: Table, values: Array, rows: int) -> Array:
-    """Values as the table has them. Raises ValueError for another shape."""
-    array = np.asarray(values, spec.dtype)
-    if array.ndim == 1 and spec.width == 1:
-        array = array[:, None]
-    if array.shape != (rows, spec.width):
-        raise ValueError(
-            f"table {spec.name!r}: expected values of shape {(rows, spec.width)}, "
-            f"got {np.shape(values)}"
-        )
-    return np.ascontiguousarray(array)
-
-
-def _cut(
-    spec: Table, table: int, keys: Keys | None, begin: int, end: int, signed: bool
-) -> Iterator[Piece]:
-    """One piece for each shard that has keys from begin to end - 1."""
-    bounds = [spec.bounds(shard)[0] for shard in range(spec.shards)] + [spec.size]
-    first = max(0, int(np.searchsorted(bounds, begin, side="right")) - 1)
-    parts = None if keys is None else split(keys, bounds)
-    for shard in range(first, spec.shards):
-        low, high = max(begin, bounds[shard]), min(end, bounds[shard + 1])
-        if low >= high:
-            break
-        if keys is None or parts is None:
-            yield Piece((table, shard), low, high, slice(low - begin, high - begin), None, 0)
-        else:
-            own = keys[parts[shard]]
-            name = signature(own) if signed else 0
-            yield Piece((table, shard), low, high, parts[shard], own, name)

@@ -65,7 +65,7 @@ class KKT:
 
     A weight that is 0 stays 0 while its gradient is within [-l1, l1]: the condition of Karush, Kuhn
     and Tucker at the optimum. A worker knows only an old gradient, so it takes ``delta`` off: a
-    larger delta sends more and is wrong less often. values must be gradients, ``weights`` is needed.
+    larger delta sends more and errs less often. values must be gradients; ``weights`` is needed.
     """
 
     l1: float

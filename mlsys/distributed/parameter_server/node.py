@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlsys.distributed.cluster import ANY_SOURCE, Communicator, RankFailed, Request, Status
+from mlsys.distributed.cluster import ANY_SOURCE, Communicator, RankFailed, Request, new_status
 from mlsys.distributed.parameter_server.client import Client, ParameterServerError
 from mlsys.distributed.parameter_server.group import Group
 from mlsys.distributed.parameter_server.messages import Join, Leave, Message, Outbox, Synced
@@ -52,7 +52,7 @@ class Node:
         self._comm, self._group = comm, group
         self.machines: list[Machine] = []
         self._flying: list[tuple[Request, Packet]] = []
-        self._status = Status()
+        self._status = new_status(comm)
 
     def pump(self) -> None:
         """Send what is to be said, wait for a packet, and deal with it."""

@@ -18,6 +18,7 @@ from mlsys.distributed.cluster.communicator import (
     Status,
     Truncated,
     as_bytes,
+    new_status,
 )
 
 OURS = {"compute", "now", "Revoke", "Shrink"}  # mpi4py 4 has the last two as well
@@ -75,3 +76,9 @@ def test_a_status_says_what_was_noted():
     assert (status.Get_source(), status.Get_tag(), status.Get_count()) == (-1, -1, 0)
     status.source, status.tag, status.nbytes = 2, 3, 16
     assert (status.Get_source(), status.Get_tag(), status.Get_count()) == (2, 3, 16)
+
+
+def test_a_new_status_is_one_that_the_communicator_takes():
+    mpi = pytest.importorskip("mpi4py.MPI")
+    assert type(new_status(object())) is Status
+    assert type(new_status(mpi.COMM_SELF)) is mpi.Status
