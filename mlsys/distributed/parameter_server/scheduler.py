@@ -88,7 +88,8 @@ class Scheduler:
         self.workers = {job: set(ranks) for job, ranks in self.view.workers.items()}
         self.everybody = group.worker_ranks(size)
         self.stopped, self.reason = False, ""
-        self._target = wanted(group, self.servers)
+        self._target = wanted(group, self.servers)  # who should hold each shard
+        self._ring = self.servers
         self._farewells = 0
 
     def handle(self, source: int, message: Message) -> None:
@@ -138,10 +139,9 @@ class Scheduler:
 
     def _leave(self, rank: int) -> None:
         if rank in self.servers:
-            if len(self.servers) > 1:  # the last has nobody to leave its shards to
-                self._change_servers(remove=[rank])
-                self.leaving.add(rank)
-                self._next_view()
+            self._change_servers(remove=[rank])
+            self.leaving.add(rank)
+            self._next_view()
         elif rank not in self.leaving:
             worked = rank not in self.spares
             self._out(rank, "")
@@ -160,7 +160,6 @@ class Scheduler:
     def _change_servers(self, add: Collection[int] = (), remove: Collection[int] = ()) -> None:
         self.servers = (self.servers | {*add}) - {*remove}
         self.spares -= {*add}
-        self._target = wanted(self.group, self.servers)
 
     def _working(self) -> bool:
         return any(self.workers.values())
@@ -180,6 +179,7 @@ class Scheduler:
     def _next_view(self) -> None:
         """Tell all who does what from now on."""
         old, chains, synced = self.view, {}, {}
+        self._choose()
         for shard, chain in old.chains.items():
             chains[shard], synced[shard] = placement(
                 chain, old.synced[shard], self._target[shard], self.gone
@@ -192,6 +192,13 @@ class Scheduler:
             self._out(rank, "")
         for rank in self._audience():
             self.outbox.send(rank, self.view)
+
+    def _choose(self) -> None:
+        """Who should hold each shard. Who wants to leave stays while there are too few others."""
+        few = len(self.servers) < self.group.replicas
+        ring = self.servers | self.leaving if few else self.servers
+        if ring != self._ring:
+            self._ring, self._target = ring, wanted(self.group, ring)
 
     def _synced(self, message: Synced) -> None:
         """A chain is complete. When all are, those go that were kept only until then."""

@@ -132,10 +132,15 @@ def test_a_server_may_go_when_others_hold_what_it_held() -> None:
     assert all(dest != 2 for dest, each in messages if isinstance(each, View))
 
 
-def test_the_last_server_may_not_go() -> None:
-    scheduler = Scheduler(group(servers=1, replicas=1), 6)
-    scheduler.handle(1, Leave(1))
-    assert not scheduler.outbox.take() and scheduler.servers == {1}
+def test_servers_that_want_to_go_stay_while_there_are_fewer_others_than_replicas() -> None:
+    scheduler = Scheduler(group(), 8)
+    for rank in (1, 2):
+        scheduler.handle(rank, Leave(rank))
+        complete(scheduler)
+    assert 1 in scheduler.gone and 2 not in scheduler.gone
+    assert all({*chain} == {2, 3} for chain in scheduler.view.chains.values())
+    scheduler.died({3})
+    assert not scheduler.view.lost and {*scheduler.view.chains.values()} == {(2,)}
 
 
 def test_when_the_last_worker_has_left_everyone_is_stopped() -> None:

@@ -384,6 +384,9 @@ class Network:
         """No clock of a replica goes back."""
         for link in self.machines[rank].links.values():
             replica = link.replica
+            if not link.settled:  # a newcomer, perhaps with what it knew when it was here before
+                self.seen.pop(id(link), None)
+                continue
             now = replica.clocks.clocks(replica.begin, replica.end)
             for before, after in zip(self.seen.get(id(link), now), now, strict=True):
                 assert before <= after
