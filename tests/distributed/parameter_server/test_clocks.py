@@ -63,6 +63,12 @@ def test_all_of_a_worker_that_is_pushed_in_pieces_is_one_range_again():
     assert ranges == [(0, 9, (1, 0))]
 
 
+def test_no_clock_goes_back():
+    """A push that comes late says no more than what is known; elsewhere it says something."""
+    ranges = advance([(0, 9, (0, 0))], 0, 6, 0, 5)
+    assert advance(ranges, 3, 9, 0, 2) == [(0, 6, (5, 0)), (6, 9, (2, 0))]
+
+
 def test_keys_that_are_not_here():
     with pytest.raises(ValueError, match="no key from 9 to 11"):
         least([(0, 9, (0,))], 9, 12, [0])

@@ -33,6 +33,11 @@ def test_the_same_keys_in_another_order_have_another_signature(keys, data):
     assert len(signatures) == 1 + (other != keys)
 
 
+def test_no_two_of_very_many_lists_have_the_same_signature():
+    """A birthday among 10,000 lists would show fewer than about 26 bits."""
+    assert len({signature(np.array([key], np.int64)) for key in range(10_000)}) == 10_000
+
+
 @given(sorted_keys)
 def test_sorted_keys_in_range_pass(keys):
     check_keys(keys, 0, 100)
@@ -67,3 +72,12 @@ def test_a_cache_knows_what_was_used_last(used, most):
     for name in order[-most:]:
         keys, rows = cache.get(name)
         assert keys == [name] and rows == "rows"
+
+
+def test_asking_is_using():
+    cache = KeyCache(2)
+    for name in (1, 2):
+        cache.put(name, np.array([name]), None)
+    cache.get(1)
+    cache.put(3, np.array([3]), None)
+    assert [cache.get(name) is None for name in (1, 2, 3)] == [False, True, False]
