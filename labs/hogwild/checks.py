@@ -291,7 +291,7 @@ def plain_apart(student, rng):
     points=12,
     title="arrives where the plain step diverges",
     hint="With a delay of tau, a step of rate * curvature is stable below about pi / (2 tau + 1). "
-    "How must the step fall with tau? The square root does not do; the square stands still.",
+    "How must yours fall with tau, and how fast may it, if it is to arrive?",
 )
 def arrives_late(student, rng):
     workers = int(rng.integers(24, 32))

@@ -24,11 +24,13 @@ def counted(student: Any, size: int, events: list[Any]) -> list[Any]:
     """What missed_writes says before each write, and how many numbers are held in the end."""
     state, missed = student.begin_counting(size), []
     for what, worker, keys in events:
+        lent = keys.copy()
         if what == "read":
-            student.note_read(state, worker, keys)
+            student.note_read(state, worker, lent)
         else:
             missed.append(student.missed_writes(state, worker, keys))
-            student.note_write(state, keys)
+            student.note_write(state, lent)
+        lent[:] = 0  # the caller's array is the caller's again
     return [missed, _numbers(state)]
 
 

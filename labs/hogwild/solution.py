@@ -7,13 +7,13 @@ The handout says how the marks come about.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+Example = tuple[Array, Array, float]  # keys, values, target
 
 
 def begin_counting(size: int) -> dict[str, Any]:
