@@ -76,7 +76,7 @@ def main_command(
     """Sparse logistic regression on a generated log of clicks, whose true weights are known."""
     if crash is not None and on == On.mpi:
         raise typer.BadParameter("--crash: on MPI a death ends the whole job; use another --on")
-    parts, truth = _log(workers, keys, rows, seed)
+    parts, truth = draw_log(workers, keys, rows, seed)
     bounds = cut(
         (*np.cumsum([0, *(int(keys * share) for share in SHARES)]).tolist(), len(truth)), 4
     )
@@ -96,7 +96,7 @@ def main_command(
     _report(done, parts, truth, plan)
 
 
-def _log(workers: int, keys: int, rows: int, seed: int) -> tuple[list[Columns], Array]:
+def draw_log(workers: int, keys: int, rows: int, seed: int) -> tuple[list[Columns], Array]:
     """The examples of each worker, and the true weights; the last is the intercept."""
     fields = tuple(max(1, int(keys * share)) for share in SHARES)
     rng = np.random.default_rng(seed)

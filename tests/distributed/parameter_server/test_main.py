@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from mlsys.distributed.parameter_server.__main__ import SHARES, draw_log
 
 COMMAND = [sys.executable, "-m", "mlsys.distributed.parameter_server"]
 SMALL = ["--rows", "500", "--keys", "200", "--passes", "2", "--workers", "2"]
@@ -13,6 +16,16 @@ def call(*arguments):
     return subprocess.run(
         [*COMMAND, *SMALL, *arguments], capture_output=True, text=True, timeout=50
     )
+
+
+def test_examples_are_dealt_out_whole():
+    parts, truth = draw_log(workers=3, keys=200, rows=100, seed=1)
+    assert sum(len(part.clicked) for part in parts) == 100
+    assert len(truth) == 1 + sum(int(200 * share) for share in SHARES)
+    for part in parts:
+        held = np.bincount(part.rows)
+        assert (held == len(SHARES) + 1).all()  # a key of each field, and the intercept
+        assert part.keys.max() == len(truth) - 1
 
 
 @pytest.mark.multiprocess

@@ -259,15 +259,15 @@ def test_messages_longer_than_any_buffer_block_nobody():
 
 
 def test_two_hundred_nodes():
-    table = Table("w", 1600, shards=16, consistency=BSP)
-    large = Group((table,), servers=40, replicas=2)
+    table = Table("w", 1600, shards=6, consistency=BSP)
+    large = Group((table,), servers=60, replicas=2)
 
     def work(client):
-        mine = np.arange(client.index, 1600, 159)
+        mine = np.arange(client.index, 1600, 139)
         client.push("w", mine, np.ones(len(mine)))
         return client.pull("w", mine).wait()[:, 0].tolist()
 
-    found, _ = simulated(large, work, 159)
+    found, _ = simulated(large, work, 139)
     assert all(set(each) == {1.0} for each in found)
 
 
