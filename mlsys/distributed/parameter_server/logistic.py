@@ -28,6 +28,7 @@ from mlsys.distributed.parameter_server.client import Client
 from mlsys.distributed.parameter_server.columns import Columns, Plan
 from mlsys.distributed.parameter_server.filters import KKT
 from mlsys.distributed.parameter_server.messages import Array, Keys
+from mlsys.distributed.parameter_server.trajectory import Recorder, Trajectory
 from mlsys.distributed.parameter_server.updates import State, soft_threshold
 from mlsys.foundations.datasets.clicks import sigmoid
 
@@ -87,15 +88,13 @@ class Learner:
         size = block.stop - block.start
         return np.column_stack([np.bincount(where, each, size) for each in (slope, bend)])
 
-    def news(self, block: slice, kkt: KKT | None) -> tuple[Keys, Array]:
+    def news(self, block: slice, kkt: KKT) -> tuple[Keys, Array]:
         """Keys and ``slopes`` of a block, without those that are of no use according to kkt.
 
         It asks for the last gradient of all workers, which the table keeps: so all workers leave
         out the same features, and what the server adds up is never a part of a sum.
         """
         keys, rows = self.columns.keys[block], self.slopes(block)
-        if kkt is None:
-            return keys, rows
         weight, gradient = np.hsplit(self.seen[block], 2)
         kept, _ = kkt.push(keys, gradient, weight)
         return kept, rows[np.searchsorted(keys, kept)]
@@ -114,13 +113,11 @@ class Learner:
 
 
 class Fit(NamedTuple):
-    """What a worker knows at the end. seconds, watched: of each iteration, (iterations,)."""
+    """What a worker returns."""
 
     keys: Keys  # the features that its examples have, (m,)
     weights: Array  # (m,)
-    seconds: Array
-    watched: Array
-    ended: float  # when the last answer had come
+    trajectory: Trajectory
     pushed: int  # rows that it has pushed
 
 
@@ -141,26 +138,30 @@ def work(
     not be pushed, being 0 for good as it seems; in every ``plan.refresh``-th pass all are pushed.
     seconds: what an iteration costs on the virtual clock. watch: what is noted of each.
     """
-    learner, late, track, pushed = Learner(part, radius), deque[slice](), [], 0
+    learner, record, pushed = Learner(part, radius), Recorder(client.now), 0
+    blocks = [part.block(*plan.block(b)) for b in range(plan.blocks)]
+    lists = [client.keys(table, part.keys[block]) for block in blocks]
 
-    def look() -> None:
-        block = late.popleft()
-        learner.see(block, client.pull(table, part.keys[block]).wait())
+    def look(t: int) -> None:
+        b = (t - 1 - plan.delay) % plan.blocks
+        learner.see(blocks[b], record.wait(client.pull(table, lists[b])))
 
     for t in range(plan.iterations):
         if t > plan.delay:
-            look()
-        track.append((client.now(), watch(learner) if watch else np.nan))
-        late.append(block := part.block(*plan.block(t)))
-        keys, values = learner.news(block, None if plan.fresh(t) else kkt)
+            look(t)
+        record.begin(watch(learner) if watch else np.nan)
+        b, keys = t % plan.blocks, None
+        if kkt is None or plan.fresh(t):
+            values = learner.slopes(blocks[b])
+        else:
+            keys, values = learner.news(blocks[b], kkt)
         client.compute(seconds)
-        client.push(table, keys, values, clock=t)
-        pushed += len(keys)
+        client.push(table, lists[b] if keys is None else keys, values, clock=t)
+        pushed += len(values)
     for t in range(plan.iterations, plan.iterations + plan.delay + 1):
-        look()
+        look(t)
         client.push(table, part.keys[:0], np.zeros((0, 2)), clock=t)
-    now, watched = np.array(track).T
-    return Fit(part.keys, learner.seen[:, 0].copy(), now, watched, client.now(), pushed)
+    return Fit(part.keys, learner.seen[:, 0].copy(), record.trajectory(), pushed)
 
 
 # ------------------------------------------------------------ what came of it

@@ -10,12 +10,12 @@ Source: Dean et al., "Large scale distributed deep networks", NIPS 2012 (Downpou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from mlsys.distributed.parameter_server.client import Client
 from mlsys.distributed.parameter_server.messages import Array, Keys
+from mlsys.distributed.parameter_server.trajectory import Recorder, Trajectory
 from mlsys.foundations.datasets import Examples
 from mlsys.foundations.nn import Module, cross_entropy
 
@@ -52,15 +52,6 @@ def batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iter
         yield rng.permutation(count)[:size]
 
 
-class Training(NamedTuple):
-    """What a worker returns. seconds, watched: before each batch, (steps,)."""
-
-    rows: Array
-    seconds: Array
-    watched: Array
-    ended: float  # when the last answer had come
-
-
 def work(
     client: Client,
     model: Module,
@@ -70,23 +61,22 @@ def work(
     table: str = "model",
     seconds: float = 0.0,
     watch: Loss | None = None,
-) -> Training:
+) -> Trajectory:
     """Take part in each batch of the plan. The table keeps ``flat`` of the model, and does SGD.
 
     seconds: what an iteration costs on the virtual clock. watch: what is noted of the parameters
     that were pulled, before each batch. At the end ``model`` has what a last pull brought.
     """
-    track = []
+    record = Recorder(client.now)
     for batch in plan:
-        load(model, client.pull(table).wait())
-        track.append((client.now(), watch(model) if watch else np.nan))
-        mine = np.array_split(batch, client.workers)[client.index]
+        load(model, record.wait(client.pull(table)))
+        record.begin(watch(model) if watch else np.nan)
+        mine = np.array_split(batch, len(client.workers))[client.index]
         gradient = share(model, examples, mine, len(batch))
         client.compute(seconds)
         client.push(table, None, gradient)
-    load(model, client.pull(table).wait())
-    now, watched = np.array(track).T
-    return Training(flat(model), now, watched, client.now())
+    load(model, record.wait(client.pull(table)))
+    return record.trajectory()
 
 
 def alone(

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlsys.distributed.cluster import Communicator, Faults, Run, SimulatedCluster, flat
+from mlsys.distributed.cluster import Communicator, Faults, SimulatedCluster, flat
 from mlsys.distributed.parameter_server import logistic, mlp
 from mlsys.distributed.parameter_server.client import Client
 from mlsys.distributed.parameter_server.columns import Columns, Plan, cut, of_clicks
 from mlsys.distributed.parameter_server.consistency import ASP, BSP, SSP, Consistency
 from mlsys.distributed.parameter_server.group import Group, Table
 from mlsys.distributed.parameter_server.node import run
+from mlsys.distributed.parameter_server.trajectory import Trajectory
 from mlsys.distributed.parameter_server.updates import SGD
 from mlsys.foundations.autodiff import no_grad
 from mlsys.foundations.datasets import Clicks, digits, plant_clicks
@@ -38,14 +39,9 @@ class Outcome(NamedTuple):
     """What one setting has come to. Infinite seconds: it has not got there."""
 
     seconds: float  # until the loss stays at or below the level that was asked for
-    updates: int  # iterations that all workers together had done by then
-    waiting: float  # share of the workers' time, to the end of the run
+    updates: int  # iterations that all workers together had begun by then
+    waiting: float  # share of their time, by then or in all, in which they waited
     loss: float  # at the end
-
-    @property
-    def computing(self) -> float:
-        """Seconds of ``seconds`` in which the mean worker computed."""
-        return self.seconds * (1 - self.waiting)
 
 
 def hiccups(share: float, factor: float) -> Callable[[np.random.Generator], float]:
@@ -53,26 +49,22 @@ def hiccups(share: float, factor: float) -> Callable[[np.random.Generator], floa
     return lambda rng: factor if rng.random() < share else 1.0
 
 
-def outcome(result: Run, workers: Sequence[int], level: float) -> Outcome:
+def outcome(tracks: Sequence[Trajectory], level: float) -> Outcome:
     """From what the first worker has watched, for as long as all were at work."""
-    tracks = [result.values[worker] for worker in workers]
-    first = tracks[0]
-    together = first.seconds < min(track.ended for track in tracks)
-    above = np.flatnonzero(~(first.watched[together] <= level))
+    first, together = tracks[0], min(track.seconds[-1] for track in tracks)
+    watched = first.watched[first.seconds <= together]
+    above = np.flatnonzero(~(watched <= level))
     reached = int(above[-1]) + 1 if above.size else 0
-    seconds = float(np.append(first.seconds[together], math.inf)[reached])
-    assert result.traffic is not None  # only MPI does not count
-    computed = result.traffic.compute[list(workers)]
-    return Outcome(
-        seconds,
-        sum(int(np.searchsorted(track.seconds, seconds)) for track in tracks),
-        float(1 - (computed / [track.ended for track in tracks]).mean()),
-        float(first.watched[-1]),
-    )
+    seconds = float(first.seconds[reached]) if reached < len(watched) else math.inf
+    begun = [int(np.searchsorted(track.seconds, seconds, side="right")) for track in tracks]
+    both = list(zip(tracks, begun, strict=True))
+    passed = sum(float(track.seconds[count - 1]) for track, count in both)
+    waited = sum(float(track.waited[count - 1]) for track, count in both)
+    return Outcome(seconds, sum(begun), waited / max(passed, 1e-300), float(watched[-1]))
 
 
 def simulate(
-    table: Table, work: Callable[[Client], Any], workers: int, faults: Faults, level: float
+    table: Table, work: Callable[[Client], Trajectory], workers: int, faults: Faults, level: float
 ) -> Outcome:
     """Run so many workers with one server, until they have done their work."""
     group, ranks = Group((table,)), workers + 2
@@ -81,7 +73,7 @@ def simulate(
         return run(comm, group, work)
 
     cluster = SimulatedCluster(flat(ranks, alpha=ALPHA, beta=BETA), faults=faults)
-    return outcome(cluster.run(program), group.worker_ranks(ranks)[""], level)
+    return outcome(cluster.run(program).values[2:], level)
 
 
 # ------------------------------------------------------------ bounded delay
@@ -93,8 +85,8 @@ FIELDS = (2000, 500, 100)  # keys of each field of a log
 def bounded_delay(
     delays: Sequence[int] = (0, 1, 2, 4, 8, 16),
     *,
-    workers: int = 8,
-    passes: int = 10,
+    workers: int = 6,
+    passes: int = 7,
     seed: int = 1,
 ) -> list[Outcome]:
     """Sparse logistic regression to a loss, with each delay.
@@ -127,7 +119,7 @@ def click_parts(workers: int, seed: int) -> tuple[list[Columns], tuple[int, ...]
 
 def one_delay(
     parts: list[Columns], whole: list[Columns], plan: Plan
-) -> tuple[Table, Callable[[Client], logistic.Fit]]:
+) -> tuple[Table, Callable[[Client], Trajectory]]:
     """What the server keeps, and what workers do; the first watches the objective of the whole."""
     update, consistency = logistic.BlockProximal(L1), Consistency(plan.delay, aggregate=True)
     keys = plan.bounds[-1]
@@ -138,9 +130,9 @@ def one_delay(
         weights[learner.columns.keys] = learner.seen[:, 0]
         return logistic.objective(whole, weights, L1)
 
-    def work(client: Client) -> logistic.Fit:
+    def work(client: Client) -> Trajectory:
         mine, eyes = parts[client.index], None if client.index else watch
-        return logistic.work(client, mine, plan, seconds=0.01, watch=eyes)
+        return logistic.work(client, mine, plan, seconds=0.01, watch=eyes).trajectory
 
     return table, work
 
@@ -170,7 +162,7 @@ def stragglers(
         with no_grad():
             return float(cross_entropy(model(data.x[batch]), data.y[batch]).item())
 
-    def work(client: Client) -> mlp.Training:
+    def work(client: Client) -> Trajectory:
         mine, eyes = copy.deepcopy(model), None if client.index else watch
         return mlp.work(client, mine, data, [batch] * steps, seconds=0.01, watch=eyes)
 

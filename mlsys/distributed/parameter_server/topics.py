@@ -192,13 +192,15 @@ def work(
     confirmed before it pulls: so no count that it sees is less than its own, and none is negative.
     seconds: what a sweep costs on the virtual clock.
     """
-    sampler, scores = Sampler(text.part(client.index, client.workers), prior, random), []
+    mine = text.part(client.index, len(client.workers))
+    sampler, scores = Sampler(mine, prior, random), []
     shared = np.zeros((len(text.vocabulary) + 1, prior.topics), dtype=np.int64)
     news = sampler.counts(len(text.vocabulary))
     keys = np.arange(len(shared)) if client.index == 0 else np.flatnonzero(news.any(axis=1))
+    listed = client.keys(table, keys)
     for sweep in range(sweeps + 1):
-        client.push(table, keys, news[keys]).wait()
-        shared[keys] = client.pull(table, keys).wait()
+        client.push(table, listed, news[keys]).wait()
+        shared[keys] = client.pull(table, listed).wait()
         words = word_score(shared, prior) if client.index == 0 else 0.0
         scores.append(words + topic_score(sampler.held, prior))
         if sweep < sweeps:

@@ -13,7 +13,6 @@ from mlsys.distributed.cluster import SimulatedCluster
 from mlsys.distributed.parameter_server.consistency import ASP, BSP, SSP, Consistency
 from mlsys.distributed.parameter_server.group import Group, Table
 from mlsys.distributed.parameter_server.mlp import (
-    Training,
     alone,
     batches,
     flat,
@@ -22,6 +21,7 @@ from mlsys.distributed.parameter_server.mlp import (
     work,
 )
 from mlsys.distributed.parameter_server.node import run
+from mlsys.distributed.parameter_server.trajectory import Trajectory
 from mlsys.distributed.parameter_server.updates import SGD
 from mlsys.foundations.datasets import Examples, digits
 from mlsys.foundations.nn import MLP, Module, cross_entropy
@@ -43,7 +43,10 @@ def plan(data: Examples) -> list[np.ndarray]:
     return list(batches(len(data), 61, STEPS, np.random.default_rng(3)))
 
 
-def train(data: Examples, workers: int, policy: Consistency, **options: Any) -> list[Training]:
+def train(
+    data: Examples, workers: int, policy: Consistency, **options: Any
+) -> list[tuple[np.ndarray, Trajectory]]:
+    """The parameters and the trajectory of each worker."""
     first = flat(model())
     table = Table(
         "model",
@@ -55,8 +58,13 @@ def train(data: Examples, workers: int, policy: Consistency, **options: Any) -> 
     )
     group = Group((table,), servers=2)
 
+    def worker(client: Any) -> Any:
+        net = model()
+        trajectory = work(client, net, data, plan(data), **options)
+        return flat(net), trajectory
+
     def program(comm: Any) -> Any:
-        return run(comm, group, lambda client: work(client, model(), data, plan(data), **options))
+        return run(comm, group, worker)
 
     return SimulatedCluster(3 + workers).run(program).values[3:]
 
@@ -82,8 +90,8 @@ def test_shares_add_up_to_the_gradient_of_the_batch(size: int, workers: int) -> 
 def test_bulk_synchronous_workers_are_one_machine_bit_for_bit(data: Examples, workers: int) -> None:
     serial = model()
     alone(serial, data, plan(data), LR, workers)
-    for each in train(data, workers, BSP):
-        assert each.rows.tobytes() == flat(serial).tobytes()
+    for rows, _ in train(data, workers, BSP):
+        assert rows.tobytes() == flat(serial).tobytes()
 
 
 def test_one_machine_does_not_care_how_many_it_plays(data: Examples) -> None:
@@ -98,9 +106,9 @@ def test_it_learns_whatever_the_consistency(data: Examples, policy: Consistency)
     def loss(net: Module) -> float:
         return float(cross_entropy(net(data.x), data.y).item())
 
-    for each in train(data, 2, policy, watch=loss):
-        assert each.watched.shape == each.seconds.shape == (STEPS,)
-        assert each.watched[-1] < 0.8 * each.watched[0]
+    for _, trajectory in train(data, 2, policy, watch=loss):
+        assert trajectory.watched.shape == (STEPS,)
+        assert trajectory.watched[-1] < 0.8 * trajectory.watched[0]
 
 
 def test_no_example_comes_twice_in_a_batch() -> None:

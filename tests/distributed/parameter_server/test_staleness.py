@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsys.distributed.cluster import Run
 from mlsys.distributed.parameter_server.consistency import ASP, BSP, SSP
 from mlsys.distributed.parameter_server.staleness import (
     bounded_delay,
@@ -18,6 +16,7 @@ from mlsys.distributed.parameter_server.staleness import (
     outcome,
     stragglers,
 )
+from mlsys.distributed.parameter_server.trajectory import Trajectory
 
 
 def test_a_longer_delay_waits_less_and_there_is_a_best_one() -> None:
@@ -27,7 +26,6 @@ def test_a_longer_delay_waits_less_and_there_is_a_best_one() -> None:
     assert best.seconds < none.seconds
     assert best.seconds < long.seconds
     assert none.updates < long.updates
-    assert best.computing <= best.seconds
 
 
 def test_a_bound_beats_both_of_its_limits_under_stragglers() -> None:
@@ -46,18 +44,27 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.floats(0, 1))
 def test_a_level_is_reached_when_it_is_never_left_again(watched: list[float], level: float) -> None:
-    seconds = np.arange(len(watched), dtype=float)
-    track = SimpleNamespace(seconds=seconds, watched=np.array(watched), ended=99.0)
-    traffic = SimpleNamespace(compute=np.array([0.0, 33.0]))
-    result = outcome(Run([None, track], 99.0, traffic), [1], level)  # type: ignore[arg-type]
-    assert result.waiting == pytest.approx(2 / 3)
+    seconds = np.arange(len(watched)) + 1.0
+    first = Trajectory(seconds, 0.25 * seconds, np.array(watched))
+    other = Trajectory(seconds, 0.75 * seconds, np.full(len(watched), np.nan))
+    result = outcome([first, other], level)
+    assert result.waiting == pytest.approx(0.5)
     assert result.loss == watched[-1]
     if math.isinf(result.seconds):
         assert watched[-1] > level
+        assert result.updates == 2 * len(watched)
     else:
-        assert result.updates == result.seconds == int(result.seconds)
-        assert max(watched[result.updates :]) <= level
-        assert result.updates == 0 or watched[result.updates - 1] > level
+        at = int(result.seconds) - 1
+        assert max(watched[at:]) <= level
+        assert at == 0 or watched[at - 1] > level
+        assert result.updates == 2 * (at + 1)
+
+
+def test_what_comes_after_others_have_ended_does_not_count() -> None:
+    first = Trajectory(np.arange(1.0, 5), np.zeros(4), np.array([4.0, 3, 2, 1]))
+    other = Trajectory(np.arange(1.0, 3), np.zeros(2), np.zeros(2))
+    assert outcome([first, other], 3.0).seconds == 2
+    assert outcome([first, other], 2.0).seconds == math.inf
 
 
 def test_hiccups_come_as_often_as_they_should() -> None:
