@@ -9,7 +9,9 @@ that 64 points keep most servers within an eighth of it. Cost: one search among 
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 from bisect import bisect
 from collections.abc import Iterable
 
@@ -17,6 +19,12 @@ from collections.abc import Iterable
 def place(name: str) -> int:
     """The point of a name on the circle, 0 to 2^64 - 1; the same in every process."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+@functools.lru_cache(maxsize=4096)
+def _points(node: int, virtual: int) -> tuple[tuple[int, int], ...]:
+    """Where a node stands. Remembered, for in a simulation all ranks make the same ring."""
+    return tuple((place(f"node {node}, point {v}"), node) for v in range(virtual))
 
 
 class Ring:
@@ -29,7 +37,7 @@ class Ring:
                 f"expected one node or more, at one point or more each, "
                 f"got {len(self.nodes)} nodes and {virtual} points"
             )
-        points = ((place(f"node {n}, point {v}"), n) for n in self.nodes for v in range(virtual))
+        points = itertools.chain.from_iterable(_points(node, virtual) for node in self.nodes)
         self._places, self._owners = zip(*sorted(points))
 
     def owner(self, name: str) -> int:

@@ -32,7 +32,7 @@ def group(consistency=BSP, **options):
 
 def simulated(group, work, workers=3, **options):
     """What the workers return, and the run."""
-    ranks = workers + group.worker_ranks(99)[next(iter(group.jobs))][0]
+    ranks = workers + group.worker_ranks(999)[next(iter(group.jobs))][0]
     done = SimulatedCluster(flat(ranks), **options).run(run, group, work)
     return done.values[-workers:], done
 
@@ -259,15 +259,15 @@ def test_messages_longer_than_any_buffer_block_nobody():
 
 
 def test_two_hundred_nodes():
-    table = Table("w", 1600, shards=6, consistency=BSP)
-    large = Group((table,), servers=60, replicas=2)
+    table = Table("w", 1600, shards=40, consistency=BSP)
+    large = Group((table,), servers=159, replicas=2)
 
     def work(client):
-        mine = np.arange(client.index, 1600, 139)
+        mine = np.arange(client.index, 1600, 40)
         client.push("w", mine, np.ones(len(mine)))
         return client.pull("w", mine).wait()[:, 0].tolist()
 
-    found, _ = simulated(large, work, 139)
+    found, _ = simulated(large, work, 40)
     assert all(set(each) == {1.0} for each in found)
 
 
