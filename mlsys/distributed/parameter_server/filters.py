@@ -41,7 +41,7 @@ class SignificantlyModified:
     def push(self, keys: Keys, values: Array, weights: Array | None = None) -> tuple[Keys, Array]:
         """See `Filter`; the keys may be others than those given, which have grown by now."""
         every, sums = self._added(keys, values)
-        send = (np.abs(sums) >= self._threshold).any(axis=1)
+        send = ~(np.abs(sums) < self._threshold).all(axis=1)  # so that nan is sent, and seen
         self._kept_keys, self._kept = every[~send], sums[~send]
         return every[send], sums[send]
 
@@ -52,11 +52,12 @@ class SignificantlyModified:
     def _added(self, keys: Keys, values: Array) -> tuple[Keys, Array]:
         if self._kept is None:
             return keys, values
-        every = np.union1d(self._kept_keys, keys)
-        sums = np.zeros((len(every), values.shape[1]), values.dtype)
-        sums[np.searchsorted(every, self._kept_keys)] = self._kept
-        sums[np.searchsorted(every, keys)] += values
-        return every, sums
+        both = np.concatenate([self._kept_keys, keys])
+        order = np.argsort(both, kind="stable")  # two sorted runs: it merges them
+        both = both[order]
+        first = np.flatnonzero(np.diff(both, prepend=-1))  # of equal keys
+        rows = np.concatenate([self._kept, values])[order]
+        return both[first], np.add.reduceat(rows, first)
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,14 @@ class KKT:
     l1: float
     delta: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (self.l1 >= 0 and self.delta >= 0):
+            raise ValueError(f"expected l1 >= 0 and delta >= 0, got {self.l1} and {self.delta}")
+
     def push(self, keys: Keys, values: Array, weights: Array | None = None) -> tuple[Keys, Array]:
         """See `Filter`. Raises ValueError without weights."""
         if weights is None:
             raise ValueError("KKT: expected the weights of these keys, as pulled; got none")
-        send = ((weights != 0) | (np.abs(values) > self.l1 - self.delta)).any(axis=1)
+        quiet = (weights == 0) & (np.abs(values) <= self.l1 - self.delta)  # of nan: no
+        send = ~quiet.all(axis=1)
         return keys[send], values[send]

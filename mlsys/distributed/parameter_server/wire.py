@@ -42,6 +42,10 @@ DTYPES = tuple(map(np.dtype, ("<f4", "<f8", "<f2", "<i4", "<i8", "<u1", "<i1", "
 CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
 NO_VALUES = np.empty((0, 1), np.float32)
 PICKLED = 0
+MALFORMED = (
+    *(ValueError, TypeError, LookupError, OverflowError, struct.error, zlib.error),
+    *(pickle.PickleError, EOFError, AttributeError, ImportError),
+)
 NO_KEYS = np.empty(0, np.int64)
 Fields = tuple[int, int, int, int, int, int]  # three numbers, begin, end, signature
 Parts = tuple[Fields, Keys | None, Array]
@@ -51,7 +55,7 @@ Maker = Callable[[int, Shard, Fields, Keys | None, Array], Message]
 def encode(messages: Sequence[Message], level: int = 0) -> Packet:
     """All messages in one packet; ``level`` from 1 to 9: arrays compressed, by zlib.
 
-    Raises TypeError for values of a type that has no code here.
+    Raises TypeError for keys that are not int64, and values of a type that has no code here.
     """
     parts = [_parts(message) for message in messages]
     if level:
@@ -89,14 +93,7 @@ def decode(packet: Packet) -> list[Message]:
     while at < len(view):
         try:
             message, at = _message(view, at)
-        except (
-            LookupError,
-            TypeError,
-            struct.error,
-            pickle.UnpicklingError,
-            EOFError,
-            zlib.error,
-        ) as error:
+        except MALFORMED as error:
             raise ValueError(
                 f"no packet of messages, at byte {at} of {len(view)}: {error}"
             ) from None
@@ -121,7 +118,7 @@ def _parts(message: Message) -> tuple[bytes, Keys, Array]:
     entry = KINDS.get(type(message))
     if entry is None:
         pickled = np.frombuffer(pickle.dumps(message), np.uint8).reshape(1, -1)
-        fields = (0, 0, 0, 0, 0, 0)
+        fields = (0, 0, 0, 0, 0, zlib.crc32(pickled.data))
         return _header(PICKLED, 0, (0, 0), fields, None, pickled), NO_KEYS, pickled
     kind, fields_of = entry
     fields, keys, values = fields_of(message)
@@ -135,6 +132,8 @@ def _header(
     code = CODES.get(values.dtype)
     if code is None:
         raise TypeError(f"values: expected one of {[str(d) for d in DTYPES]}, got {values.dtype}")
+    if keys is not None and keys.dtype != NO_KEYS.dtype:
+        raise TypeError(f"keys: expected int64, got {keys.dtype}")
     rows, width = values.shape
     count = -1 if keys is None else len(keys)
     return HEADER.pack(kind, code, 0, epoch, *shard, *fields, count, rows, width)
@@ -143,9 +142,12 @@ def _header(
 def _message(view: memoryview, at: int) -> tuple[Message, int]:
     kind, code, packed, epoch, *numbers = HEADER.unpack_from(view, at)
     table, number, a, b, c, begin, end, signature, count, rows, width = numbers
+    if min(count + 1, rows, width) < 0:
+        raise ValueError(f"{count} keys, and values of shape ({rows}, {width})")
     inside, start = view, at + SIZE
     if packed:
-        inside, at = _inflated(view, start)
+        nbytes = 8 * max(count, 0) + _padded(rows * width * DTYPES[code].itemsize)
+        inside, at = _inflated(view, start, nbytes)
         start = 0
     keys = None
     if count >= 0:
@@ -154,15 +156,29 @@ def _message(view: memoryview, at: int) -> tuple[Message, int]:
     values = flat.reshape(rows, width)
     at = at if packed else start
     if kind == PICKLED:
-        return pickle.loads(values.tobytes()), at
+        return _unpickled(values, signature), at
     return MAKERS[kind](epoch, (table, number), (a, b, c, begin, end, signature), keys, values), at
 
 
-def _inflated(view: memoryview, at: int) -> tuple[memoryview, int]:
-    """The arrays that stand here compressed, and where the next message begins."""
+def _inflated(view: memoryview, at: int, nbytes: int) -> tuple[memoryview, int]:
+    """The arrays that stand here compressed, so many bytes, and where the next message begins."""
     (length,) = LENGTH.unpack_from(view, at)
     packed, at = _taken(view, at + LENGTH.size, np.dtype(np.uint8), length)
-    return memoryview(zlib.decompress(packed.data)), -(-at // 8) * 8
+    inflate = zlib.decompressobj()
+    plain = inflate.decompress(packed.data, nbytes + 1)  # never more than was announced
+    if len(plain) != nbytes or not inflate.eof:
+        raise ValueError(f"expected {nbytes} bytes of arrays, compressed")
+    return memoryview(plain), -(-at // 8) * 8
+
+
+def _unpickled(pickled: Array, checksum: int) -> Message:
+    """Checked first: there is no telling what damaged bytes do when they are unpickled."""
+    if zlib.crc32(pickled.data) != checksum:
+        raise ValueError("a pickled message that has another checksum than its sender's")
+    message = pickle.loads(pickled.data)
+    if not isinstance(message, Message):
+        raise TypeError(f"expected a message, got {type(message)}")
+    return message
 
 
 def _taken(view: memoryview, at: int, dtype: np.dtype[Any], count: int) -> tuple[Array, int]:

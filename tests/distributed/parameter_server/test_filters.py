@@ -59,8 +59,28 @@ def test_what_kkt_leaves_out_a_proximal_step_would_leave_at_0(seed, l1, delta):
     assert set(KKT(l1, delta + 0.1).push(keys, gradients, weights)[0]) >= set(out)
 
 
+def test_what_is_no_number_is_not_hidden():
+    keys, values = np.arange(3), np.array([[0.1], [np.nan], [0.1]])
+    assert SignificantlyModified(1.0).push(keys, values)[0].tolist() == [1]
+    assert KKT(1.0).push(keys, values, np.zeros((3, 1)))[0].tolist() == [1]
+
+
+@given(pushes())
+def test_sums_are_those_of_a_dictionary(given_pushes):
+    chosen, sums = SignificantlyModified(np.inf), {}
+    for keys, values in given_pushes:
+        chosen.push(keys, values)
+        for key, value in zip(keys.tolist(), values, strict=True):
+            sums[key] = sums.get(key, 0) + value
+    keys, kept = chosen.kept()
+    assert keys.tolist() == sorted(sums)
+    assert (kept == np.array([sums[key] for key in keys.tolist()]).reshape(-1, 2)).all()
+
+
 def test_what_is_missing_is_named():
     with pytest.raises(ValueError, match="expected the weights"):
         KKT(1.0).push(np.arange(2), np.ones((2, 1)))
     with pytest.raises(ValueError, match="threshold"):
         SignificantlyModified(-1)
+    with pytest.raises(ValueError, match="delta"):
+        KKT(1.0, -0.1)

@@ -1,6 +1,9 @@
 """What comes out of a packet is what went in, and rubbish is refused."""
 
+import pickle
+import tracemalloc
 from dataclasses import fields
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from mlsys.distributed.parameter_server.messages import (
     Forwarded,
     Join,
     Leave,
+    Message,
     Pull,
     Pulled,
     Push,
@@ -24,7 +28,7 @@ from mlsys.distributed.parameter_server.messages import (
     Unknown,
     View,
 )
-from mlsys.distributed.parameter_server.wire import DTYPES, SIZE, decode, encode
+from mlsys.distributed.parameter_server.wire import CODES, DTYPES, HEADER, SIZE, decode, encode
 
 whole = st.integers(-(2**62), 2**62)
 epochs = st.integers(0, 2**31 - 1)
@@ -107,6 +111,64 @@ def test_rubbish_is_refused_and_nothing_else_happens(rubbish):
         assert "no packet" in str(error)
 
 
+numbers = st.one_of(st.sampled_from([-(2**63), -1, 0, 1, 2**40, 2**63 - 1]), st.integers(-9, 9))
+damage = st.dictionaries(st.integers(1, SIZE // 8 - 1), numbers, min_size=1, max_size=3)
+
+
+@given(messages.filter(bool), st.sampled_from([0, 1]), damage, st.integers(0), st.integers(1, 255))
+def test_a_damaged_packet_is_refused_or_says_something_else(said, level, header, at, bits):
+    packet = encode(said, level)
+    for place, number in header.items():
+        packet[8 * place : 8 * place + 8].view(np.int64)[0] = number
+    packet[at % len(packet)] ^= bits
+    try:
+        heard = decode(packet)
+    except ValueError as error:
+        assert "no packet of messages" in str(error)
+    else:
+        assert all(isinstance(each, Message) for each in heard)
+
+
+def test_what_is_pickled_is_a_message():
+    packet = encode([Stop("why")])
+    packet[-1] ^= 1
+    with pytest.raises(ValueError, match="checksum"):
+        decode(packet)
+    body = pickle.dumps("no message")
+    header = HEADER.pack(
+        0, CODES[np.dtype(np.uint8)], 0, 0, *[0] * 7, crc32(body), -1, 1, len(body)
+    )
+    with pytest.raises(ValueError, match="expected a message, got <class 'str'>"):
+        decode(np.frombuffer(header + body, np.uint8))
+
+
+def test_no_more_is_inflated_than_was_announced():
+    packet = encode([Pulled(0, (0, 0), 1, 2, np.zeros((10**6, 1)))], 9)
+    packet[SIZE - 16 : SIZE - 8].view(np.int64)[0] = 10  # rows
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="expected 80 bytes"):
+            decode(packet)
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
+
+
+def test_arrays_without_the_end_of_their_compression_are_refused():
+    packet = encode([Pulled(0, (0, 0), 1, 2, np.zeros((1000, 1)))], 9)
+    packet[SIZE : SIZE + 8].view(np.int64)[0] -= 4  # its checksum
+    with pytest.raises(ValueError, match="expected 8000 bytes"):
+        decode(packet)
+
+
+@pytest.mark.parametrize(("place", "number"), [(3, -2), (2, -1), (1, -1)])
+def test_no_array_has_fewer_than_no_numbers(place, number):
+    packet = encode([Pull(0, (0, 0), 1, 1, 0, 0, 5, 0, None)])
+    packet[SIZE - 8 * place :][:8].view(np.int64)[0] = number
+    with pytest.raises(ValueError, match=r"keys, and values of shape"):
+        decode(packet)
+
+
 @given(st.integers(1, 4))
 def test_sorted_keys_take_a_part_of_their_bytes(shards):
     keys = np.arange(0, 100_000, 7)
@@ -127,3 +189,9 @@ def test_what_does_not_get_shorter_goes_as_it_is():
 def test_numbers_without_a_code_do_not_travel():
     with pytest.raises(TypeError, match="complex64"):
         encode([Pulled(0, (0, 0), 1, 2, np.zeros((1, 1), np.complex64))])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint64])
+def test_keys_are_int64(dtype):
+    with pytest.raises(TypeError, match="keys: expected int64"):
+        encode([Pull(0, (0, 0), 1, 1, 0, 0, 5, 0, np.arange(3, dtype=dtype))])
