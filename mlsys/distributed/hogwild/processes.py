@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def _too_slow(steps: Array, wanted: int, timeout: float) -> str:
 @contextlib.contextmanager
 def _shared(length: int, dtype: type) -> Iterator[tuple[str, Array]]:
     """A vector of zeros in a new block, and the block's name; unlinked in the end."""
-    block = SharedMemory(create=True, size=max(1, length * np.dtype(dtype).itemsize))
+    name = f"hogwild_{os.getpid()}_{secrets.token_hex(4)}"  # tells who finds it whose it is
+    block = SharedMemory(name, create=True, size=max(1, length * np.dtype(dtype).itemsize))
     try:
         array = np.ndarray(length, dtype, block.buf)
         array[:] = 0

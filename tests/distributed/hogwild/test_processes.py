@@ -26,8 +26,8 @@ pytestmark = [
 SOON = 20.0
 
 
-def blocks() -> set[str]:
-    return {path.name for path in BLOCKS.glob("psm_*")}
+def blocks(owner: int) -> list[Path]:
+    return list(BLOCKS.glob(f"hogwild_{owner}_*"))
 
 
 def children() -> list[int]:
@@ -46,9 +46,8 @@ def children() -> list[int]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    before = blocks()
     yield
-    assert blocks() <= before
+    assert blocks(os.getpid()) == []
     assert children() == []
 
 
@@ -117,7 +116,6 @@ if __name__ == "__main__":
 def test_a_killed_parent_leaves_no_worker_and_no_block(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    before = blocks()
     parent = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
@@ -127,15 +125,15 @@ def test_a_killed_parent_leaves_no_worker_and_no_block(tmp_path: Path) -> None:
     try:
         assert parent.stdout is not None
         worker = int(parent.stdout.readline().split()[0])
-        assert len(blocks() - before) == 2
+        assert len(blocks(parent.pid)) == 2
     finally:
         parent.kill()
         parent.wait(SOON)
         parent.stdout.close()  # type: ignore[union-attr]
     deadline = time.monotonic() + 5.0  # by itself the worker would take longer
-    while (blocks() - before or _runs(worker)) and time.monotonic() < deadline:
+    while (blocks(parent.pid) or _runs(worker)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not blocks() - before and not _runs(worker)
+    assert not blocks(parent.pid) and not _runs(worker)
 
 
 def _runs(process: int) -> bool:
