@@ -21,6 +21,7 @@ from mlsys.distributed.parameter_server.messages import (
     Keys,
     Outbox,
     Pushed,
+    Refused,
     Shard,
     Snapshot,
     Synced,
@@ -30,6 +31,7 @@ from mlsys.distributed.parameter_server.replica import Replica, Rows
 
 SCHEDULER = 0
 Done = tuple[int, int, int, int, int]  # a push: sender, sequence, clock, begin, end
+Told = tuple[int, int, str]  # sender, sequence, and why it was refused, "" if it was not
 
 
 class Link:
@@ -45,7 +47,7 @@ class Link:
         self.chain: tuple[int, ...] = (rank,)
         self.held: dict[int, Forward] = {}  # came before those they follow
         self.pending: deque[Forward] = deque()  # at the head: not yet known to be everywhere
-        self.owed: deque[tuple[int, int, int]] = deque()  # index, sender, sequence: to be told
+        self.owed: deque[tuple[int, Told]] = deque()  # index: when all have it, who is told
         self.confirmed = self.base = 0  # all have this; must have, to follow by entries alone
         self.seen = -1  # index when the last tick came
 
@@ -104,13 +106,17 @@ class Link:
     # At the head.
 
     def log(
-        self, done: Sequence[Done], keys: Keys | None, rows: Rows, values: Array, tell: bool = True
+        self, done: Sequence[Done], keys: Keys | None, rows: Rows, values: Array, reason: str = ""
     ) -> None:
-        """Apply a sum of pushes, and see to it that all others do. tell: their senders, then."""
+        """Apply a sum of pushes, and see to it that all others do; then their senders are told.
+
+        reason: why the pushes are refused, if they are. A refusal too must be known to all first:
+        else the next head would wait for ever for a push that its sender has given up.
+        """
         self.replica.apply(done, rows, values)
         index = self.replica.index
-        if tell:
-            self.owed.extend((index, sender, sequence) for sender, sequence, *_ in done if sequence)
+        told = [(sender, sequence, reason) for sender, sequence, *_ in done if sequence]
+        self.owed.extend((index, each) for each in told)
         if self.next is None:
             self.confirm(index)
             return
@@ -119,9 +125,9 @@ class Link:
         self.pending.append(entry)
         self._pass_on(entry)
 
-    def owe(self, sender: int, sequence: int) -> None:
-        """A push that has been applied came again: tell its sender, at once or when all have it."""
-        self.owed.append((self.replica.index, sender, sequence))
+    def owe(self, sender: int, sequence: int, reason: str = "") -> None:
+        """A push that is in the log came again: tell its sender, at once or when all have it."""
+        self.owed.append((self.replica.index, (sender, sequence, reason)))
         self.confirm(self.confirmed)
 
     def confirm(self, index: int) -> None:
@@ -130,11 +136,16 @@ class Link:
         while self.pending and self.pending[0].index <= self.confirmed:
             self.pending.popleft()
         while self.owed and self.owed[0][0] <= self.confirmed:
-            _, sender, sequence = self.owed.popleft()
-            self.outbox.send(sender, Pushed(self.epoch, self.shard, sequence))
+            self._tell(*self.owed.popleft()[1])
         if self.whole and self.synced < len(self.chain):
             self.synced = len(self.chain)
             self.outbox.send(SCHEDULER, Synced(self.epoch, self.shard))
+
+    def _tell(self, sender: int, sequence: int, reason: str) -> None:
+        if reason:
+            self.outbox.send(sender, Refused(self.epoch, self.shard, 0, sequence, reason))
+        else:
+            self.outbox.send(sender, Pushed(self.epoch, self.shard, sequence))
 
     def tick(self, synced: int) -> None:
         """Send again what had no answer since the last tick. synced: as the scheduler knows it."""

@@ -8,13 +8,13 @@ nothing but who waits for what. A machine like `Server`; only `wait` asks for th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mlsys.distributed.cluster import ClusterError
 from mlsys.distributed.parameter_server.group import Group
-from mlsys.distributed.parameter_server.keys import check_keys
 from mlsys.distributed.parameter_server.messages import (
     Array,
     Keys,
@@ -33,9 +33,18 @@ from mlsys.distributed.parameter_server.messages import (
     View,
 )
 from mlsys.distributed.parameter_server.scheduler import first_view
-from mlsys.distributed.parameter_server.tasks import KeyList, Open, Piece, Task, as_rows, cut
+from mlsys.distributed.parameter_server.tasks import (
+    Dependencies,
+    KeyList,
+    KeyLists,
+    Open,
+    Piece,
+    Task,
+    as_rows,
+)
 
 SCHEDULER = 0
+Name = TypeVar("Name")
 
 
 class ParameterServerError(ClusterError):
@@ -67,13 +76,13 @@ class Client:
         self.index = self.workers.index(rank)
         self.stopped, self.reason = False, ""
         self._pump, self._leaving = pump, False
-        self._whole: dict[tuple[int, int, int], KeyList] = {}
+        self._lists = KeyLists(group)
         self._clocks = [0] * len(group.tables)
         self._sequences: dict[Shard, int] = {}
         self._requests = 0
         self._pushes: dict[tuple[Shard, int], Open] = {}
         self._pulls: dict[int, Open] = {}
-        self._queued: list[tuple[Task, tuple[Task, ...], Callable[[], None]]] = []
+        self._tasks = Dependencies()
         self._told: set[tuple[int, Shard, int]] = set()  # which server knows which keys
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             Pushed: self._pushed,
@@ -89,7 +98,7 @@ class Client:
 
     def keys(self, table: str, keys: Keys, begin: int = 0, end: int | None = None) -> KeyList:
         """Keys to push and pull by, of those from begin to end: the servers are told them once."""
-        return self._listed(self.group.table_index(table), keys, begin, end, signed=True)
+        return self._lists.listed(self.group.table_index(table), keys, begin, end, signed=True)
 
     def clock(self, table: str) -> int:
         """The iteration of this worker: how many clocks of the table it has pushed."""
@@ -111,7 +120,7 @@ class Client:
         values: shape (n, width), or (n,) if the width is 1; they must stay as they are until the
         task is done. clock: the next one by default; -1 moves no clock.
         """
-        listed = self._listed(self.group.table_index(table), keys, begin, end)
+        listed = self._lists.listed(self.group.table_index(table), keys, begin, end)
         spec = self.group.tables[listed.table]
         rows = as_rows(spec, values, listed.rows)
         if clock is None:
@@ -122,7 +131,12 @@ class Client:
         for piece in listed.pieces:
             number = self._sequences[piece.shard] = self._sequences.get(piece.shard, 0) + 1
             numbers.append(number)
-        self._begin(task, after, lambda: self._start_push(task, listed, rows, clock, numbers))
+        self._tasks.begin(
+            task,
+            after,
+            lambda: self._start_push(task, listed, rows, clock, numbers),
+            lambda: self._skip_push(listed, numbers),
+        )
         return task
 
     def pull(
@@ -138,7 +152,7 @@ class Client:
 
         keys, begin, end: as of `push`. out: an array of shape (n, width) to put them into.
         """
-        listed = self._listed(self.group.table_index(table), keys, begin, end)
+        listed = self._lists.listed(self.group.table_index(table), keys, begin, end)
         spec = self.group.tables[listed.table]
         shape, dtype = (listed.rows, spec.width), np.dtype(spec.dtype)
         if out is None:
@@ -150,7 +164,7 @@ class Client:
             )
         reach = spec.consistency.after(self._clocks[listed.table])
         task = Task(self, out)
-        self._begin(task, after, lambda: self._start_pull(task, listed, reach))
+        self._tasks.begin(task, after, lambda: self._start_pull(task, listed, reach))
         return task
 
     def push_pull(
@@ -167,16 +181,20 @@ class Client:
                     raise ParameterServerError(self.reason or "the scheduler has ended the job")
                 self._pump()
             if task.error:
+                task.told = True
                 raise ParameterServerError(task.error)
 
     def finish(self) -> None:
-        """Wait for everything, and take leave of the scheduler."""
-        self.wait(*[each.task for each in (*self._pushes.values(), *self._pulls.values())])
-        self.wait(*[task for task, _, _ in self._queued])
-        self._leaving = True
-        self.outbox.send(SCHEDULER, Leave(self.rank))
-        while not self.stopped:
+        """Wait for everything, and take leave. Raises for what failed and nobody waited for."""
+        while (self._pushes or self._pulls or self._tasks.queued) and not self.stopped:
             self._pump()
+        if not self.stopped:
+            self._leaving = True
+            self.outbox.send(SCHEDULER, Leave(self.rank))
+            while not self.stopped:
+                self._pump()
+        for reason in self._tasks.untold():
+            raise ParameterServerError(reason)
         if self.reason:
             raise ParameterServerError(self.reason)
 
@@ -204,39 +222,6 @@ class Client:
 
     # Keys.
 
-    def _listed(
-        self,
-        table: int,
-        keys: Keys | KeyList | None,
-        begin: int,
-        end: int | None,
-        signed: bool = False,
-    ) -> KeyList:
-        if isinstance(keys, KeyList):
-            if keys.table != table:
-                names = [self.group.tables[each].name for each in (keys.table, table)]
-                raise ValueError(f"these are keys of table {names[0]!r}, not of {names[1]!r}")
-            return keys
-        spec = self.group.tables[table]
-        last = spec.size if end is None else end
-        if not 0 <= begin <= last <= spec.size:
-            raise ValueError(
-                f"table {spec.name!r}: expected 0 <= begin <= end <= {spec.size}, "
-                f"got {begin} and {last}"
-            )
-        if keys is not None:
-            check_keys(keys, begin, last)
-            return KeyList(
-                table, keys, begin, last, tuple(cut(spec, table, keys, begin, last, signed))
-            )
-        if spec.sparse:
-            raise ValueError(f"table {spec.name!r} is sparse: name the keys you mean")
-        whole = table, begin, last
-        if whole not in self._whole:
-            pieces = tuple(cut(spec, table, None, begin, last, False))
-            self._whole[whole] = KeyList(table, None, begin, last, pieces)
-        return self._whole[whole]
-
     def _keys_for(self, server: int, piece: Piece, again: bool) -> Keys | None:
         """The keys to send along; None if this server knows them by their signature."""
         if piece.keys is None or not piece.signature:
@@ -248,15 +233,6 @@ class Client:
         return piece.keys
 
     # Tasks.
-
-    def _begin(self, task: Task, after: Iterable[Task], start: Callable[[], None]) -> None:
-        """Start a task when all that it waits for is done."""
-        waits = tuple(each for each in after if not each.done)
-        if waits:
-            self._queued.append((task, waits, start))
-        else:
-            task.started = True
-            start()
 
     def _start_push(
         self, task: Task, listed: KeyList, values: Array, clock: int, numbers: list[int]
@@ -276,8 +252,18 @@ class Client:
                 push = Push(*about, piece.begin, piece.end, piece.signature, keys, values)
                 self.outbox.send(chain[0], push)
 
-        self._pushes[piece.shard, number] = entry = Open(task, piece, say)
-        self._first(entry)
+        self._first(self._pushes, (piece.shard, number), Open(task, piece, say))
+
+    def _skip_push(self, listed: KeyList, numbers: list[int]) -> None:
+        """Push nothing, so that no server waits for these numbers."""
+        spec = self.group.tables[listed.table]
+        nothing = Task(self, None)
+        nothing.started = nothing.told = True
+        nothing.left = len(numbers)
+        for piece, number in zip(listed.pieces, numbers, strict=True):
+            empty = replace(piece, keys=np.zeros(0, np.int64), signature=0)
+            values = np.zeros((0, spec.width), spec.dtype)
+            self._start_piece_of_push(nothing, empty, number, -1, values)
 
     def _start_pull(self, task: Task, listed: KeyList, reach: int) -> None:
         pieces = [piece for piece in listed.pieces if piece.keys is None or len(piece.keys)]
@@ -298,14 +284,14 @@ class Client:
                     server, Pull(*about, piece.begin, piece.end, piece.signature, keys)
                 )
 
-        self._pulls[number] = entry = Open(task, piece, say)
-        self._first(entry)
+        self._first(self._pulls, number, Open(task, piece, say))
 
-    def _first(self, entry: Open) -> None:
+    def _first(self, table: dict[Name, Open], name: Name, entry: Open) -> None:
         """Say a message for the first time, if there is anybody to say it to."""
         if entry.piece.shard in self.view.lost:
             self._fail(entry, self._lost(entry.piece.shard))
         else:
+            table[name] = entry
             entry.say(False)
 
     def _chain(self, shard: Shard) -> tuple[int, ...]:
@@ -314,13 +300,11 @@ class Client:
     def _end(self, entry: Open) -> None:
         """One message of a task is answered; start what has waited for the task."""
         entry.task.left -= 1
-        if entry.task.done and self._queued:
-            queued, self._queued = self._queued, []
-            for task, waits, start in queued:
-                self._begin(task, waits, start)
+        if entry.task.done and self._tasks.queued:
+            self._tasks.advance()
 
     def _fail(self, entry: Open, reason: str) -> None:
-        entry.task.error = entry.task.error or reason
+        self._tasks.fail(entry.task, reason)
         self._end(entry)
 
     # Answers and news.

@@ -13,8 +13,10 @@ import numpy as np
 
 from mlsys.distributed.parameter_server.aggregation import Rounds, total
 from mlsys.distributed.parameter_server.chain import Done, Link
-from mlsys.distributed.parameter_server.messages import Array, Keys, Push, Refused
-from mlsys.distributed.parameter_server.replica import Rows, in_order
+from mlsys.distributed.parameter_server.messages import Array, Keys, Push
+from mlsys.distributed.parameter_server.replica import REFUSED, Rows, in_order
+
+FORGOTTEN = "it was refused by a server that has died since, and the reason with it"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +69,10 @@ class Intake:
 
     def _again(self, push: Push) -> None:
         """It came before: say again what was said, unless it still waits."""
-        reason = self.refused.get((push.sender, push.sequence))
-        if reason is not None:
-            self._refuse(push, reason)
-        elif self.replica.has(push.sender, push.sequence):
-            self.link.owe(push.sender, push.sequence)
+        key = push.sender, push.sequence
+        if self.replica.has(*key):
+            reason = self.refused.get(key, FORGOTTEN) if key in self.replica.refused else ""
+            self.link.owe(*key, reason)
 
     def _accept(self, arrival: Arrival) -> None:
         """The next push of its sender."""
@@ -125,20 +126,16 @@ class Intake:
             keys = np.arange(begin, end)
         self.link.log([_row(push) for push in pushes], keys, rows, values)
 
-    def _log_nothing(self, done: list[Done], tell: bool = True) -> None:
+    def _log_nothing(self, done: list[Done], reason: str = "") -> None:
         """An entry that moves clocks and sequences alone."""
         table = self.replica.table
         values = np.zeros((0, table.width), table.dtype)
-        self.link.log(done, np.zeros(0, np.int64), slice(0, 0), values, tell)
+        self.link.log(done, np.zeros(0, np.int64), slice(0, 0), values, reason)
 
     def _refuse(self, push: Push, reason: str) -> None:
-        """Tell the sender why, and use the sequence number up, that later pushes may come."""
-        key = (push.sender, push.sequence)
-        if not self.replica.has(*key):
-            self.refused[key] = reason
-            self._log_nothing([(*key, -1, 0, 0)], tell=False)
-        refusal = Refused(self.link.epoch, self.link.shard, 0, push.sequence, reason)
-        self.link.outbox.send(push.sender, refusal)
+        """Use the sequence number up, that later pushes may come, and tell the sender why."""
+        self.refused[push.sender, push.sequence] = reason
+        self._log_nothing([(push.sender, push.sequence, REFUSED, 0, 0)], reason)
 
 
 def _row(push: Push) -> Done:

@@ -21,6 +21,7 @@ from mlsys.distributed.parameter_server.store import Dense, Sparse
 
 T = TypeVar("T")
 Rows = Array | slice
+REFUSED = -2  # as the clock of a push that changes nothing, and uses its number up
 
 
 def in_order(applied: int, held: dict[int, T], sequence: int, item: T) -> tuple[int, list[T]]:
@@ -71,6 +72,7 @@ class Replica:
         self.index = 0  # entries applied
         self.applied: dict[int, int] = {}  # of each worker admitted: all its pushes up to this
         self.ahead: dict[int, dict[int, None]] = {}  # and these, beyond a gap
+        self.refused: set[tuple[int, int]] = set()  # of those, the ones that were not done
 
     def resolve(self, message: Push | Pull) -> tuple[Keys | None, Rows]:
         """The keys that a message means (None: all from begin to end), and their rows.
@@ -106,7 +108,7 @@ class Replica:
         return keys, rows
 
     def has(self, sender: int, sequence: int) -> bool:
-        """Whether this push has been applied."""
+        """Whether this push has been applied, or refused."""
         return sequence <= self.applied.get(sender, 0) or sequence in self.ahead.get(sender, ())
 
     def apply(self, done: Iterable[Sequence[int]], rows: Rows, values: Array) -> None:
@@ -118,7 +120,9 @@ class Replica:
             if sequence:
                 held = self.ahead.setdefault(sender, {})
                 self.applied[sender], _ = in_order(self.applied[sender], held, sequence, None)
-            if clock >= 0:
+            if clock == REFUSED:
+                self.refused.add((sender, sequence))
+            elif clock >= 0:
                 self.clocks.set(begin, end, sender, clock)
         self.index += 1
 
@@ -130,6 +134,7 @@ class Replica:
             "clocks": self.clocks.state(),
             "applied": np.array([*self.applied.items()], np.int64).reshape(-1, 2),
             "ahead": np.array(ahead, np.int64).reshape(-1, 2),
+            "refused": np.array([*self.refused], np.int64).reshape(-1, 2),
         }
         return deepcopy(state)
 
@@ -143,3 +148,4 @@ class Replica:
         self.ahead = {}
         for sender, sequence in state["ahead"].tolist():
             self.ahead.setdefault(sender, {})[sequence] = None
+        self.refused = {(sender, sequence) for sender, sequence in state["refused"].tolist()}

@@ -125,6 +125,85 @@ def test_what_is_lost_is_told_to_those_that_wait_and_those_that_come():
             task.wait()
 
 
+def test_a_task_is_over_only_when_each_of_its_messages_is_answered():
+    """So that a caller who has been told of a failure may use the arrays again."""
+    table = Table("w", SIZE, consistency=ASP, shards=2)
+    worker = Client(WORKER, Group((table,), servers=2), 4, lambda: None)
+    task = worker.push("w", None, np.ones(SIZE))
+    worker.handle(1, Refused(0, (0, 0), 0, 1, "because"))
+    assert task.error and not task.done
+    worker.handle(1, Pushed(0, (0, 1), 1))
+    assert task.done
+
+
+def test_what_waits_for_a_failed_task_fails_and_leaves_no_gap():
+    """Its number is used up, by a push of nothing, since later pushes have been numbered."""
+    worker = client()
+    pull = worker.pull("w")
+    push = worker.push("w", None, np.ones(SIZE), after=[pull])
+    last = worker.pull("w", after=[push])
+    other = worker.push("w", None, np.ones(SIZE))
+    ((_, first),) = said(worker, Push)
+    assert first.sequence == 2
+    worker.handle(1, Refused(0, SHARD, 1, 0, "because"))
+    ((_, nothing),) = said(worker, (Push, Pull))
+    assert (nothing.sequence, nothing.clock, len(nothing.values)) == (1, -1, 0)
+    for task in (pull, push, last):
+        assert task.done
+        with pytest.raises(ParameterServerError, match="because"):
+            task.wait()
+    assert not other.error
+    late = worker.pull("w", after=[push])
+    assert late.error and not said(worker, Pull)
+
+
+def ending(worker):
+    """Its network: everything is answered, with a refusal of each push of minus one."""
+
+    def answer():
+        for dest, message in worker.outbox.take():
+            if isinstance(message, Push):
+                refused = len(message.values) and (message.values == -1).all()
+                answer = Refused(0, SHARD, 0, message.sequence, "because")
+                worker.handle(dest, answer if refused else Pushed(0, SHARD, message.sequence))
+            elif isinstance(message, Pull):
+                values = np.zeros((SIZE, 1), np.float32)
+                worker.handle(dest, Pulled(0, SHARD, message.request, 0, values))
+            elif isinstance(message, Leave):
+                worker.handle(0, Stop())
+
+    worker._pump = answer
+    return worker
+
+
+def test_the_end_tells_of_failures_that_nobody_waited_for():
+    worker = ending(client())
+    worker.push("w", None, np.full(SIZE, -1.0))
+    with pytest.raises(ParameterServerError, match="because"):
+        worker.finish()
+    assert worker.stopped  # it has left in good order, so that the others go on
+
+
+@pytest.mark.parametrize("handled", ["the push", "the pull after it"])
+def test_the_end_is_silent_about_what_the_caller_knows(handled):
+    worker = ending(client())
+    push = worker.push("w", None, np.full(SIZE, -1.0))
+    pull = worker.pull("w", after=[push])
+    worker.wait(worker.pull("w"))
+    for task in (push, pull) if handled == "the push" else (pull,):
+        with pytest.raises(ParameterServerError, match="because"):
+            task.wait()
+    worker.finish()
+
+
+def test_the_loss_of_a_shard_is_told_once():
+    worker = ending(client())
+    worker.handle(0, view(1, (), lost=(SHARD,)))
+    with pytest.raises(ParameterServerError, match="lost"):
+        worker.push_pull("w", None, np.ones(SIZE)).wait()
+    worker.finish()
+
+
 def test_the_end_waits_for_everything():
     worker = client()
 

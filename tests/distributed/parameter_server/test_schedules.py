@@ -50,6 +50,7 @@ from mlsys.distributed.parameter_server.scheduler import Scheduler, first_view, 
 from mlsys.distributed.parameter_server.server import Server
 
 SIZE, SHARDS, WORKERS = 8, 2, 3
+NEVER = 10**6  # a clock that none reaches
 BASE = 5  # of the numbers that a row writes its history in
 
 
@@ -93,6 +94,8 @@ class Worker:
     named: set = field(default_factory=set)  # (server, shard, signature) sent with keys
     pushed: dict = field(default_factory=lambda: defaultdict(dict))  # clock and keys
     acked: set = field(default_factory=set)
+    mistaken: set = field(default_factory=set)  # pushes that must be refused
+    refused: set = field(default_factory=set)
 
     def start(self):
         self._iterate()
@@ -122,6 +125,8 @@ class Worker:
     def _push(self):
         """To every shard, with this clock; to the columns of this worker."""
         for shard in self.group.shards():
+            if self.rng.random() < 0.1:
+                self._push_by_mistake(shard)
             begin, end = self.group.tables[0].bounds(shard[1])
             cuts = [begin + (end - begin) * part // self.parts for part in range(self.parts + 1)]
             ranges = [*pairwise(cuts)]
@@ -141,6 +146,17 @@ class Worker:
         self.open["push", shard, sequence] = push
         self._say(push)
 
+    def _push_by_mistake(self, shard):
+        """A push of too few values; it must not hold up the others."""
+        sequence = len(self.pushed[shard]) + 1
+        self.pushed[shard][sequence] = NEVER, ()
+        begin, end = self.group.tables[0].bounds(shard[1])
+        values = np.zeros((1, WORKERS + 1), np.int64)
+        push = Push(0, shard, self.rank, sequence, -1, begin, end, 0, np.array([begin]), values)
+        self.mistaken.add((shard, sequence))
+        self.open["push", shard, sequence] = push
+        self._say(push)
+
     def _say(self, message):
         chain = self.view.chains[message.shard]
         dest = chain[0] if isinstance(message, Push) else self.rng.choice(chain)
@@ -157,9 +173,10 @@ class Worker:
                 self.view = message
                 assert not message.lost
                 self.again()
-            case Pushed():
+            case Pushed() | Refused():
                 self.open.pop(("push", message.shard, message.sequence), None)
-                self.acked.add((message.shard, message.sequence))
+                answered = self.acked if isinstance(message, Pushed) else self.refused
+                answered.add((message.shard, message.sequence))
                 if not self.open and self.clock == self.clocks:
                     self._iterate()
             case Pulled():
@@ -179,8 +196,6 @@ class Worker:
                 self.again()
             case Stop():
                 self.stopped = True
-            case Refused():
-                raise AssertionError(message.reason)
 
     def again(self):
         for message in self.open.values():
@@ -234,7 +249,7 @@ class Network:
         for dest, message in self.machines[rank].outbox.take():
             if isinstance(message, Pull):
                 self.asked[message.sender, message.request] = message
-            if isinstance(message, Pushed):
+            if isinstance(message, Pushed | Refused):
                 self.acked.add((dest, message.shard, message.sequence))
                 self.check_acked([(dest, message.shard, message.sequence)])
             if isinstance(message, Pulled):
@@ -415,6 +430,7 @@ class Network:
             if rank not in self.dead:
                 assert worker.stopped and worker.clock == worker.clocks and not worker.open
                 assert len(worker.acked) == worker.clocks * worker.parts * SHARDS
+                assert worker.refused == worker.mistaken
         self.check_acked(self.acked)
         for shard in self.group.shards():
             replicas = list(self.replicas(shard))
