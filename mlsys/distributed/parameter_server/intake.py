@@ -52,6 +52,11 @@ class Intake:
             clock = self.replica.clocks.least(begin, end, others)
             self._log_nothing([(worker, 0, clock, begin, end) for worker in new])
 
+    def part_with(self, workers: Collection[int]) -> None:
+        """Of the workers only these are left: sums that waited for the others are due."""
+        self.workers = workers
+        self._close_rounds()
+
     def take(self, arrival: Arrival) -> bool:
         """A push came. Returns whether anything was applied."""
         push, before = arrival.push, self.replica.index

@@ -110,11 +110,12 @@ class Scheduler:
         """These have failed, or seem to have: the others go on without them."""
         news = {rank for rank in ranks if rank not in self.gone}
         places = len(news & self.servers)
+        served = bool(news & (self.servers | self.leaving))
         for rank in news:
             self._out(rank, f"rank {rank} was taken for dead, and others do its work")
         self._change_servers(add=sorted(self.spares)[:places])
         if news:
-            self._go_on()
+            self._go_on(served)
 
     def tick(self, seconds: float) -> None:
         """Time has passed: tell all so, and once more what they may have missed."""
@@ -122,7 +123,7 @@ class Scheduler:
             self._say_farewell()
             return
         for rank in self._audience():
-            if self.view.epoch:
+            if self.view.epoch or self.gone:
                 self.outbox.send(rank, self.view)
             self.outbox.send(rank, Tick(seconds))
 
@@ -146,7 +147,7 @@ class Scheduler:
             worked = rank not in self.spares
             self._out(rank, "")
             if worked:
-                self._go_on()
+                self._go_on(served=False)
 
     def _out(self, rank: int, why: str) -> None:
         """A rank has no part in this any more."""
@@ -169,12 +170,26 @@ class Scheduler:
 
     # What all are told.
 
-    def _go_on(self) -> None:
-        """Somebody is out: a new view for those that are left, if anybody has still to work."""
-        if self._working():
+    def _go_on(self, served: bool) -> None:
+        """Somebody is out. A server among them begins an epoch, if anybody has still to work."""
+        if not self._working():
+            self._say_farewell()
+        elif served:
             self._next_view()
         else:
-            self._say_farewell()
+            self._tell_servers()
+
+    def _tell_servers(self) -> None:
+        """Workers are out: nobody's place changes, only whose clocks are waited for.
+
+        With n workers that is n messages for each server in all, where n epochs would be n * n.
+        """
+        self.view = replace(self.view, workers=self._living())
+        for rank in sorted(self.servers | self.leaving):
+            self.outbox.send(rank, self.view)
+
+    def _living(self) -> dict[str, tuple[int, ...]]:
+        return {job: tuple(sorted(ranks)) for job, ranks in self.workers.items()}
 
     def _next_view(self) -> None:
         """Tell all who does what from now on."""
@@ -184,9 +199,8 @@ class Scheduler:
             chains[shard], synced[shard] = placement(
                 chain, old.synced[shard], self._target[shard], self.gone
             )
-        workers = {job: tuple(sorted(ranks)) for job, ranks in self.workers.items()}
         lost = tuple(shard for shard, chain in chains.items() if not chain)
-        self.view = View(old.epoch + 1, chains, synced, workers, lost)
+        self.view = View(old.epoch + 1, chains, synced, self._living(), lost)
         busy = {rank for chain in chains.values() for rank in chain}
         for rank in self.leaving - busy:
             self._out(rank, "")

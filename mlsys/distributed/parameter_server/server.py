@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,9 +115,10 @@ class Server:
     def _adopt(self, view: View) -> None:
         if view.epoch < self.view.epoch:
             return
-        new, self.view = view.epoch > self.view.epoch, view
-        if not new:
-            return  # the scheduler may know of more that is synced
+        if view.epoch == self.view.epoch:
+            self._part_with_workers(view)
+            return
+        self.view = view
         for shard in [each for each in self.links if self.rank not in view.chains[each]]:
             del self.links[shard], self.waiting[shard]
             self.intakes.pop(shard, None)
@@ -129,6 +131,20 @@ class Server:
         early, self.early = self.early, []
         for source, message in early:
             self.handle(source, message)
+
+    def _part_with_workers(self, view: View) -> None:
+        """In the same epoch more may be synced, and workers only go, whichever view comes first."""
+        before = self.view.workers
+        workers = {
+            job: tuple(rank for rank in ranks if rank in view.workers[job])
+            for job, ranks in before.items()
+        }
+        self.view = replace(view, workers=workers)
+        if workers != before:
+            for shard, intake in self.intakes.items():
+                intake.part_with(self._workers(shard))
+            for shard in self.links:
+                self._answer_waiting(shard)
 
     def _new_link(self, shard: Shard) -> Link:
         table = self._table(shard)

@@ -147,13 +147,35 @@ def test_when_the_last_worker_has_left_everyone_is_stopped() -> None:
     scheduler = Scheduler(group(spares=1), 8)  # workers 5 and 6, and 7 of the other job
     scheduler.handle(5, Leave(5))
     messages = scheduler.outbox.take()
-    assert messages[0] == (5, Stop()) and [dest for dest, _ in messages[1:]] == [1, 2, 3, 4, 6, 7]
+    assert messages[0] == (5, Stop()) and [dest for dest, _ in messages[1:]] == [1, 2, 3]
     scheduler.handle(7, Leave(7))
     assert scheduler.view.workers == {"": (6,), "other": ()} and not scheduler.stopped
     scheduler.outbox.take()
     scheduler.died({6})
     assert scheduler.stopped
     assert [*sent(scheduler, Stop)] == [6, 1, 2, 3, 4]
+
+
+def test_workers_leave_without_a_new_epoch_and_without_a_word_to_the_others() -> None:
+    """So that n of them cost n messages for each server, and nobody sends anything again."""
+    many = Group((Table("t", 8),), servers=3, replicas=2)
+    scheduler = Scheduler(many, 104)
+    for rank in range(4, 103):
+        scheduler.handle(rank, Leave(rank))
+        messages = scheduler.outbox.take()
+        assert [dest for dest, _ in messages] == [rank, 1, 2, 3]
+        assert all(each.epoch == 0 and rank not in each.workers[""] for _, each in messages[1:])
+    assert scheduler.view.workers == {"": (103,)}
+
+
+def test_who_missed_that_a_worker_left_hears_it_at_the_next_tick() -> None:
+    scheduler = Scheduler(group(tick=0.1), 7)
+    scheduler.tick(0.1)
+    assert not sent(scheduler, View)
+    scheduler.died({4})
+    scheduler.outbox.take()
+    scheduler.tick(0.2)
+    assert sent(scheduler, View)[2].workers[""] == (5,)
 
 
 def test_where_messages_get_lost_the_end_is_said_several_times() -> None:

@@ -104,6 +104,23 @@ def test_a_pull_that_waits_for_a_worker_that_dies_is_answered_in_the_next_epoch(
     assert {type(message) for _, message in messages} == {Pushed, Pulled}
 
 
+def test_a_worker_that_goes_is_waited_for_no_longer_in_the_same_epoch() -> None:
+    one = server(rule=BSP)
+    for each in (push(3), push(4), pull(after=0)):
+        assert not ask(one, each)
+    fewer = View(0, {SHARD: (1,)}, {SHARD: 1}, {"": (3, 4)})
+    messages = ask(one, fewer)
+    assert [(dest, type(each)) for dest, each in messages] == [
+        (3, Pushed),
+        (4, Pushed),
+        (3, Pulled),
+    ]
+    assert (messages[-1][1].values == 2).all()
+    ask(one, View(0, {SHARD: (1,)}, {SHARD: 1}, WORKERS))  # came late: nobody comes back by it
+    assert one.view.workers == {"": (3, 4)}
+    assert not ask(one, fewer)
+
+
 def test_any_replica_answers_by_its_own_clocks() -> None:
     one = server(2, 1, 2)
     assert not ask(one, pull(after=0))
