@@ -22,12 +22,13 @@ from mlsys.distributed.parameter_server.messages import (
     Outbox,
     Pushed,
     Refused,
+    Rows,
     Shard,
     Snapshot,
     Synced,
     View,
 )
-from mlsys.distributed.parameter_server.replica import Replica, Rows
+from mlsys.distributed.parameter_server.replica import Replica
 
 SCHEDULER = 0
 Done = tuple[int, int, int, int, int]  # a push: sender, sequence, clock, begin, end

@@ -13,8 +13,8 @@ import numpy as np
 
 from mlsys.distributed.parameter_server.aggregation import Rounds, total
 from mlsys.distributed.parameter_server.chain import Done, Link
-from mlsys.distributed.parameter_server.messages import Array, Keys, Push
-from mlsys.distributed.parameter_server.replica import REFUSED, Rows, in_order
+from mlsys.distributed.parameter_server.messages import Array, Keys, Push, Rows
+from mlsys.distributed.parameter_server.replica import REFUSED, in_order
 
 FORGOTTEN = "it was refused by a server that has died since, and the reason with it"
 

@@ -11,11 +11,12 @@ import hashlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from mlsys.distributed.parameter_server.messages import Keys
+from mlsys.distributed.parameter_server.messages import Keys, Rows
+
+OVERHEAD = 200  # bytes of what Python keeps about a list and its rows
 
 
 def signature(keys: Keys) -> int:
@@ -56,25 +57,36 @@ def split(keys: Keys, bounds: Sequence[int]) -> list[slice]:
 
 
 class KeyCache:
-    """The lists of keys last used, by signature, with the rows found for them; ``most`` of them."""
+    """The lists of keys last used, by signature, and the rows found for them.
 
-    def __init__(self, most: int = 64) -> None:
-        self._most = most
-        self._known: OrderedDict[int, tuple[Keys, Any]] = OrderedDict()
+    room: bytes that it may fill. A list that alone takes more is kept until the next one comes.
+    """
+
+    def __init__(self, room: int = 2**27) -> None:
+        self._room, self._filled = room, 0
+        self._known: OrderedDict[int, tuple[Keys, Rows]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def get(self, signature: int) -> tuple[Keys, Any] | None:
+    def get(self, signature: int) -> tuple[Keys, Rows] | None:
         """Keys and rows; None if they are not known, or not any more."""
         found = self._known.get(signature)
         if found is not None:
             self._known.move_to_end(signature)
         return found
 
-    def put(self, signature: int, keys: Keys, rows: Any) -> None:
+    def put(self, signature: int, keys: Keys, rows: Rows) -> None:
         """Remember them, and forget those that were not used for longest."""
+        self._filled -= _bytes(self._known.pop(signature, None))
         self._known[signature] = keys, rows
-        self._known.move_to_end(signature)
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._filled += _bytes((keys, rows))
+        while self._filled > self._room and len(self._known) > 1:
+            self._filled -= _bytes(self._known.popitem(last=False)[1])
+
+
+def _bytes(entry: tuple[Keys, Rows] | None) -> int:
+    if entry is None:
+        return 0
+    keys, rows = entry
+    return keys.nbytes + (0 if isinstance(rows, slice) else rows.nbytes) + OVERHEAD

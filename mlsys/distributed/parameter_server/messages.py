@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Keys = NDArray[np.int64]
+Rows = Array | slice  # where keys are, in a store
 Shard = tuple[int, int]  # which table of the group, and which shard of the table
 
 

@@ -16,11 +16,10 @@ import numpy as np
 from mlsys.distributed.parameter_server.clocks import RangeClocks
 from mlsys.distributed.parameter_server.group import Table
 from mlsys.distributed.parameter_server.keys import KeyCache, check_keys
-from mlsys.distributed.parameter_server.messages import Array, Keys, Pull, Push
+from mlsys.distributed.parameter_server.messages import Array, Keys, Pull, Push, Rows
 from mlsys.distributed.parameter_server.store import Dense, Sparse
 
 T = TypeVar("T")
-Rows = Array | slice
 REFUSED = -2  # as the clock of a push that changes nothing, and uses its number up
 
 

@@ -28,6 +28,7 @@ from mlsys.distributed.parameter_server.messages import (
     Pulled,
     Push,
     Refused,
+    Rows,
     Shard,
     Snapshot,
     Stop,
@@ -35,7 +36,7 @@ from mlsys.distributed.parameter_server.messages import (
     Unknown,
     View,
 )
-from mlsys.distributed.parameter_server.replica import Replica, Rows, ready
+from mlsys.distributed.parameter_server.replica import Replica, ready
 from mlsys.distributed.parameter_server.scheduler import first_view
 
 NO_ROWS = slice(0, 0)

@@ -62,22 +62,37 @@ def test_other_keys_are_refused_with_the_first_mistake(keys, match):
 
 @given(st.lists(st.integers(1, 8), max_size=60), st.integers(1, 5))
 def test_a_cache_knows_what_was_used_last(used, most):
-    cache, order = KeyCache(most), []
+    """With lists of one length, as many as there is room for."""
+    cache, order = KeyCache(most * LIST), []
     for name in used:
         if cache.get(name) is None:
             assert name not in order[-most:]
-            cache.put(name, np.array([name]), "rows")
+            cache.put(name, np.full(500, name), slice(0, 500))
         order = [other for other in order if other != name] + [name]
         assert len(cache) <= most
     for name in order[-most:]:
         keys, rows = cache.get(name)
-        assert keys == [name] and rows == "rows"
+        assert keys[0] == name and rows == slice(0, 500)
+
+
+LIST = 4300  # bytes: 500 keys, and what is kept about them
+
+
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 3000)), max_size=40))
+def test_a_cache_fills_no_more_than_its_room(used):
+    room, sizes, cache = 20_000, {}, KeyCache(20_000)
+    for name, size in used:
+        cache.put(name, np.arange(size), np.arange(size))
+        sizes[name] = 16 * size
+        kept = [name for name in sizes if cache.get(name) is not None]
+        assert name in kept and (len(kept) == 1 or sum(map(sizes.get, kept)) <= room)
+        cache.get(name)
 
 
 def test_asking_is_using():
-    cache = KeyCache(2)
+    cache = KeyCache(2 * LIST)
     for name in (1, 2):
-        cache.put(name, np.array([name]), None)
+        cache.put(name, np.full(500, name), slice(0, 500))
     cache.get(1)
-    cache.put(3, np.array([3]), None)
+    cache.put(3, np.full(500, 3), slice(0, 500))
     assert [cache.get(name) is None for name in (1, 2, 3)] == [False, True, False]

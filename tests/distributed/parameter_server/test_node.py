@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import deque
 
 import numpy as np
 import pytest
@@ -332,7 +333,7 @@ def _rounds(client):
 
 @pytest.mark.multiprocess
 def test_a_server_is_killed_under_load(tmp_path):
-    """kill -9, from inside a worker, in the midst of its pushes: each of them counts once."""
+    """kill -9, from inside a worker, with many pushes under way: each of them counts once."""
     work = in_the_end(_killing(str(tmp_path)))
     done = run_program(
         _with_number(str(tmp_path)), group(replicas=2), work, ranks=6, on="processes"
@@ -356,13 +357,17 @@ def _with_number(folder):
 
 def _killing(folder):
     def work(client):
+        flying = deque()  # eight pushes that have no answer yet
         for step in range(30):
-            client.push("w", None, np.ones(SIZE), clock=-1).wait()
+            flying.append(client.push("w", None, np.ones(SIZE), clock=-1))
+            if len(flying) > 8:
+                flying.popleft().wait()
             if client.index == 0 and step == 10:
                 while not os.path.exists(f"{folder}/2"):
                     time.sleep(0.01)
                 with open(f"{folder}/2") as file:
                     os.kill(int(file.read()), signal.SIGKILL)
+        client.wait(*flying)
         return 30
 
     return work
