@@ -59,6 +59,7 @@ class Group:
     level: of the compression of packets, 1 (quick) to 9; 0: none.
     together: rank 0 is a server too (for the fewest processes; it is one of ``servers``).
     jobs: how many workers each job has; the last may be None for all ranks that are left.
+    late: so many ranks, the last, are workers that nobody waits for until they `Client.join`.
     """
 
     tables: tuple[Table, ...]
@@ -70,6 +71,7 @@ class Group:
     level: int = 0
     together: bool = False
     jobs: dict[str, int | None] = field(default_factory=lambda: {"": None})
+    late: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.replicas <= self.servers:
@@ -77,6 +79,8 @@ class Group:
                 f"a group of {self.servers} server(s) cannot hold {self.replicas} replicas of a "
                 f"shard, each on its own server: have more servers, or fewer replicas"
             )
+        if self.late < 0:
+            raise ValueError(f"expected late >= 0, got {self.late}")
         names = [table.name for table in self.tables]
         if not names or len({*names}) < len(names):
             raise ValueError(f"expected one table or more, each with its own name, got {names}")

@@ -68,7 +68,13 @@ def first_view(group: Group, size: int) -> View:
     """The view that everyone begins with, in a cluster of ``size`` ranks."""
     chains = wanted(group, group.server_ranks)
     synced = {shard: len(chain) for shard, chain in chains.items()}
-    return View(0, chains, synced, group.worker_ranks(size))
+    workers = {
+        job: tuple(rank for rank in ranks if rank < size - group.late)
+        for job, ranks in group.worker_ranks(size).items()
+    }
+    if not any(workers.values()):
+        raise ValueError(f"{group.late} workers come late: expected one at least from the start")
+    return View(0, chains, synced, workers)
 
 
 class Scheduler:
@@ -121,6 +127,8 @@ class Scheduler:
         """Time has passed: tell all so, and once more what they may have missed."""
         if not self._working():
             self._say_farewell()
+            for rank in self._absent():
+                self.outbox.send(rank, Tick(seconds))
             return
         for rank in self._audience():
             if self.view.epoch or self.gone:
@@ -133,6 +141,10 @@ class Scheduler:
         if rank in self.spares:
             self._change_servers(add=[rank])
             self._next_view()
+        if not self._working():
+            self._out(rank, "")
+            self._go_on(served=False)
+            return
         for job, ranks in self.everybody.items():
             if rank in ranks and rank not in self.workers[job]:
                 self.workers[job].add(rank)
@@ -165,14 +177,21 @@ class Scheduler:
     def _working(self) -> bool:
         return any(self.workers.values())
 
+    def _absent(self) -> set[int]:
+        """The workers that have not come yet."""
+        return set().union(*self.everybody.values()).difference(self.gone, *self.workers.values())
+
     def _audience(self) -> list[int]:
-        return sorted(self.servers.union(self.spares, self.leaving, *self.workers.values()))
+        """Everybody but those that are out; of workers also those that have not come yet."""
+        ranks = self.servers.union(self.spares, self.leaving, *self.everybody.values())
+        return sorted(ranks - self.gone.keys())
 
     # What all are told.
 
     def _go_on(self, served: bool) -> None:
         """Somebody is out. A server among them begins an epoch, if anybody has still to work."""
         if not self._working():
+            self._farewells = 0
             self._say_farewell()
         elif served:
             self._next_view()
@@ -227,12 +246,18 @@ class Scheduler:
             self._next_view()
 
     def _say_farewell(self) -> None:
-        """All work is done. Where messages get lost, say so a few times."""
-        left = {rank for rank, why in self.gone.items() if not why} if self._farewells else set()
-        for rank in sorted(left.union(self._audience())):
+        """All work is done. Where messages get lost, say so a few times.
+
+        Workers that have not come yet hear it when they ask, lest they should ask nobody.
+        """
+        absent, lossy = self._absent(), self.group.tick is not None
+        left = {rank for rank, why in self.gone.items() if not why}
+        news = set(self._audience()) - absent
+        for rank in sorted(news | left if lossy and self._farewells else news):
             self.outbox.send(rank, Stop())
+        self.gone.update(dict.fromkeys(news, ""))
         self._farewells += 1
-        self.stopped = self.group.tick is None or self._farewells > FAREWELLS
+        self.stopped = not absent and (not lossy or self._farewells > FAREWELLS)
 
 
 def _refusal(epoch: int, message: Push | Pull) -> Refused:

@@ -56,20 +56,27 @@ class Waits(Protocol):
 
 
 class Task:
-    """A push or a pull under way. clock: of a pull, the least clock of the workers it has seen.
+    """A push or a pull under way.
 
+    clocks: of a pull, for each piece in the order of answers, the least of the workers' clocks.
     error: why it failed, "" if it has not. told: whether somebody has been told of that.
     """
 
     def __init__(self, client: Waits, values: Array | None) -> None:
         self._client, self.values = client, values
         self.left = 0  # messages that are not answered
-        self.started, self.error, self.told, self.clock = False, "", False, -1
+        self.started, self.error, self.told = False, "", False
+        self.clocks: list[int] = []
 
     @property
     def done(self) -> bool:
         """Whether it has ended, well or not."""
         return self.started and not self.left
+
+    @property
+    def clock(self) -> int:
+        """Up to this clock a pull has seen what all workers pushed; -1: no clock of all."""
+        return min(self.clocks, default=-1)
 
     def wait(self) -> Any:
         """Wait until it is done. Of a pull the values, (n, width). See `Client.wait`."""
@@ -90,16 +97,6 @@ class Queued:
     def due(self) -> bool:
         """Whether it waits no longer."""
         return all(each.done for each in self.after)
-
-
-@dataclass(eq=False, slots=True)
-class Open:
-    """A message that has no answer yet, and how to say it again in another epoch."""
-
-    task: Task
-    piece: Piece
-    say: Callable[[bool], None]  # with the keys, even if they have been sent before
-    asked: bool = False  # before the last tick
 
 
 class Dependencies:

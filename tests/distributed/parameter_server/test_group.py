@@ -49,6 +49,7 @@ def test_all_shards_of_all_tables():
         (lambda: Group((Table("w", 1), Table("w", 2))), "its own name"),
         (lambda: Group((Table("w", 1, job="a"),)), "belong to jobs"),
         (lambda: Table("w", 3, shards=4), "size >= shards"),
+        (lambda: Group(TABLES, late=-1), "late >= 0"),
         (lambda: Group(TABLES).worker_ranks(2), "the cluster has 2 ranks"),
         (lambda: Group(TABLES, jobs={"": 5}).worker_ranks(4), "ranks 2 to 6"),
     ],

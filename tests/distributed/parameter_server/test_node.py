@@ -21,6 +21,7 @@ from mlsys.distributed.parameter_server.client import ParameterServerError
 from mlsys.distributed.parameter_server.consistency import ASP, BSP, SSP, Backup
 from mlsys.distributed.parameter_server.group import Group, Table
 from mlsys.distributed.parameter_server.node import run
+from mlsys.distributed.parameter_server.scheduler import first_view
 from mlsys.distributed.parameter_server.updates import SGD
 
 SIZE = 40
@@ -56,7 +57,6 @@ def in_the_end(work):
     def counted(client):
         value = work(client)
         client.push("w", np.empty(0, np.int64), np.empty((0, 1)), clock=0).wait()
-        client._clocks[0] = 1
         return value, client.pull("w").wait()[:, 0]
 
     return counted
@@ -176,6 +176,68 @@ def test_a_dead_worker_is_not_waited_for():
     assert done.dead == (6,)
     for rows in found[:2]:
         assert (rows >= 20).all() and (rows < 30).all()
+
+
+CLOCKS = 12
+
+
+def _coming_late(client):
+    """Two workers do all clocks, the third comes at half time; what all see in the end."""
+    late = client.index == 2
+    if late:
+        client.compute(0.1)
+        assert client.join()
+    begin = client.clock("w")
+    while client.clock("w") < CLOCKS:
+        client.pull("w").wait()
+        client.compute(0.02)
+        client.push("w", None, np.ones(SIZE))
+    client.push("w", np.empty(0, np.int64), np.empty((0, 1)))
+    client.wait(*[client.push("w", None, np.zeros(SIZE)) for _ in range(5)])
+    return begin, client.pull("w").wait()[:, 0]
+
+
+@pytest.mark.parametrize("rule", [BSP, SSP(2), Backup(1)])
+@pytest.mark.parametrize("faults", [None, Faults(drop=0.1, reorder=0.3, seed=5)])
+def test_a_late_worker_begins_where_the_others_are(rule, faults):
+    tick = None if faults is None else 0.01
+    found, _ = simulated(
+        group(rule, replicas=2, late=1, tick=tick), _coming_late, faults=faults or Faults()
+    )
+    ((first, _), (second, _), (begin, _)) = found
+    assert first == second == 0 and 2 <= begin <= 8
+    for _, rows in found:
+        every = 3 * CLOCKS - begin
+        assert {*rows} <= {*range(CLOCKS, every + 1)} if rule.backup else {every}
+
+
+def test_who_comes_too_late_is_told_so():
+    def work(client):
+        if client.index == 2:
+            for too_early in (client.pull, lambda name: client.push(name, None, np.ones(SIZE))):
+                with pytest.raises(ParameterServerError, match="join"):
+                    too_early("w")
+            client.compute(1.0)
+            return client.join()
+        return client.push("w", None, np.ones(SIZE)).wait()
+
+    found, _ = simulated(group(ASP, late=1), work)
+    assert found == [None, None, False]
+
+
+def test_who_is_late_may_never_come():
+    def work(client):
+        client.compute(client.index)
+
+    simulated(group(late=1), work)
+    simulated(group(late=1, tick=0.01), work, faults=Faults(drop=0.2, seed=1))
+    _, done = simulated(group(late=1), work, faults=Faults(crash={6: 0.5}))
+    assert done.dead == (6,)
+
+
+def test_somebody_must_be_there_from_the_start():
+    with pytest.raises(ValueError, match="one at least from the start"):
+        first_view(group(late=2), 6)
 
 
 def test_jobs_share_servers_and_not_clocks():
