@@ -161,7 +161,9 @@ def run(
 def table(rows: list[Row]) -> Table:
     """The rows as they are read: ratio above 1 means that ours is faster."""
     result = Table(title="the peer's time divided by ours; spread: 95 % interval of the median")
-    headings = ("case", "peer", "ours", "bar", "peer's", "ratio", "spread", "target", "holds")
+    bars = any(row.bar is not None for row in rows)
+    headings = ("case", "peer", "ours", *["bar"] * bars, "peer's", "ratio", "spread")
+    headings += ("target", "holds")
     for heading in headings:
         side = "left" if heading in ("case", "peer") else "right"
         result.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
@@ -169,9 +171,25 @@ def table(rows: list[Row]) -> Table:
         target = "" if row.target is None else f"{row.target:.3g}"
         holds = "NO" if row.missed else "yes" if row.holds else ""
         spread = f"{row.ratio_low:.3g} .. {row.ratio_high:.3g}"
-        times = map(_seconds, (row.ours_seconds, row.bar, row.peer_seconds))
+        times = map(_seconds, (row.ours_seconds, *[row.bar] * bars, row.peer_seconds))
         result.add_row(row.case, row.peer_title, *times, f"{row.ratio:.3g}", spread, target, holds)
     return result
+
+
+def rates(rows: list[Row]) -> Table:
+    """How much each side moves in a second."""
+    result = Table(title="moved in a second")
+    for heading in ("case", "peer", "ours", "peer's"):
+        result.add_column(heading, justify="right" if heading[-1] == "s" else "left", no_wrap=True)
+    for row in rows:
+        sides = (row.ours_seconds, row.peer_seconds)
+        both = ["  ".join(f"{_amount(n / s)} {of}" for of, n in row.moves.items()) for s in sides]
+        result.add_row(row.case, row.peer_title, *both)
+    return result
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _seconds(value: float | None) -> str:
@@ -237,6 +255,8 @@ def main(race: Race, arguments: list[str]) -> int:
 
 def _finish(race: Race, chosen: argparse.Namespace, report: Report, console: Console) -> int:
     Console(width=max(console.width, 125)).print(table(report.rows))
+    if any(row.moves for row in report.rows):
+        Console(width=max(console.width, 125)).print(rates(report.rows))
     for entry in report.skipped:
         console.print(
             f"not raced: {entry['case']} / {entry['peer']}: {entry['why']}", highlight=False

@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Case:
     """What is timed. One call of an entry does ``per_call`` units; seconds are given for one.
 
     bar: seconds that one unit of ours should not take more of, where a person waits for it.
+    moves: how much of what one unit moves, such as keys and MB, where that is how it is judged.
     """
 
     case: str
@@ -70,6 +71,7 @@ class Case:
     per_call: int = 1
     tolerance: float = 1e-4  # of each result, as a share of its largest number
     bar: float | None = None
+    moves: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Row:
     holds: bool | None
     check: str
     bar: float | None = None
+    moves: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def missed(self) -> bool:
@@ -158,6 +161,7 @@ class Track:
             holds=None if target is None else times.ratio.estimate >= target,
             check=check,
             bar=case.bar,
+            moves=case.moves,
         )
 
     def calls(self, ours: Work, theirs: Work) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from machine import version_of
 from race import Entry, Results
 
-from engines.jobs import Job, Jobs, mpich
+from engines.jobs import Asked, Jobs, mpich
 from mlsys.distributed.allreduce import (
     doubling_allreduce,
     halving_allreduce,
@@ -83,7 +83,7 @@ class JobClock:
     def __call__(self) -> float:
         return self.now
 
-    def sample(self, job: Job, key: str, calls: int) -> None:
+    def sample(self, job: Asked, key: str, calls: int) -> None:
         """Let a kernel run so often, and go on by the time of one call."""
         if self._near and job.ranks == 2:
             self._neighbours.wait()
@@ -93,12 +93,14 @@ class JobClock:
 class Timed:
     """A kernel of a job as the work of a race: each call of it is a sample."""
 
-    def __init__(self, job: Callable[[], Job], clock: JobClock, kernel: str, **sizes: Any) -> None:
+    def __init__(
+        self, job: Callable[[], Asked], clock: JobClock, kernel: str, **sizes: Any
+    ) -> None:
         self._find, self._clock = job, clock
         self._kernel, self._sizes = kernel, sizes
         self._key, self._calls = "", 0
 
-    def _job(self) -> Job:
+    def _job(self) -> Asked:
         """The job, with the kernel made in it; both only when they are needed."""
         job = self._find()
         if not self._key:
@@ -112,7 +114,7 @@ class Timed:
             self._calls = self._enough(job)
         self._clock.sample(job, self._key, self._calls)
 
-    def _enough(self, job: Job) -> int:
+    def _enough(self, job: Asked) -> int:
         calls = 1
         while max(job.ask("time", key=self._key, calls=calls)) < WINDOW:
             calls *= 2

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from machine import MALLOC
 
@@ -47,6 +47,15 @@ class Place:
 Commands = tuple[list[list[str]], dict[str, str]]  # with their environment
 Start = Callable[[Place], Commands]
 PATHS = {"PYTHONPATH": os.pathsep.join(map(str, (BENCHMARKS, ROOT)))}
+
+
+class Asked(Protocol):
+    """Processes of which ``ranks`` reply to a request, all to the same."""
+
+    ranks: int
+
+    def ask(self, do: str, **request: Any) -> list[Any]:
+        """The replies, in the order of ranks."""
 
 
 class Job:
