@@ -119,14 +119,21 @@ class Peers:
         self._try(who)
 
     def _try(self, who: int) -> None:
+        self._tried(who, self._say(self.workers[who], "try", *self._question(who)))
+
+    def _question(self, who: int) -> list[Any]:
+        """What the decision is made from; nothing if no update waits."""
+        worker = self.workers[who]
+        if worker.waiting is None:
+            return []
+        missing = [] if worker.busy else self._others(who)
+        return [worker.waiting, self.setting.bound, missing, self.setting.room]
+
+    def _tried(self, who: int, reply: Any) -> None:
         """Whether the update that waits may go; then the next one is computed."""
         worker, bound = self.workers[who], self.setting.bound
-        update = worker.waiting
-        if update is None:
-            return
-        missing = [] if worker.busy else self._others(who)
-        reply = self._say(worker, "try", update, bound, missing, self.setting.room)
-        if type(reply) is not list or len(reply) != 3:
+        update, free = worker.waiting, not worker.busy
+        if update is None or type(reply) is not list or len(reply) != 3:
             raise Wrong("expected where the update waits, and what is sent")
         waits = flags(reply[0], self.setting.size)
         unseen = worker.unseen()
@@ -145,7 +152,7 @@ class Peers:
                 self._after(self._seconds(who), partial(self._computed, who))
         else:
             self._read(who)
-        if missing:
+        if free:
             self._emit(who, bound, reply[1])
 
     def _others(self, who: int) -> list[int]:
@@ -154,11 +161,12 @@ class Peers:
     def _judge(self, who: int, waits: Array, should: Array) -> None:
         if waits.any() == should.any():
             return
-        worker = self.workers[who]
+        worker, places = self.workers[who], np.flatnonzero(waits | should).tolist()
         raise Wrong(
             f"{self.setting}, {self.now:.2f} s: worker {who} has {worker.unseen()} that not all "
             f"have seen, and the update {worker.waiting}: expected it to "
-            f"{'wait' if should.any() else 'go'}, and it was to {'wait' if waits.any() else 'go'}"
+            + (f"wait in {places}, and it went" if should.any() else "go")
+            + (f", and it was to wait in {places}" if waits.any() else "")
         )
 
     def _send(self, who: int, bound: float) -> None:
@@ -180,9 +188,14 @@ class Peers:
             raise Wrong(
                 f"a message of {16 * keys.size} bytes has {self.setting.room} bytes of room"
             )
-        worker.sent += 1
+        values, number = worker.unsent[keys], worker.sent + 1
+        if not values.all():
+            raise Wrong(
+                f"{self.setting}, {self.now:.2f} s: worker {who} has {worker.unsent} unsent, and "
+                f"was to send the keys {keys.tolist()}: expected only keys of which something is"
+            )
+        worker.sent = number
         worker.entries += keys.size
-        values, number = worker.unsent[keys], worker.sent
         worker.unsent[keys] = 0
         worker.flying[number] = keys, values, set(others)
         worker.busy = True
@@ -221,14 +234,17 @@ class Peers:
                 missing.discard(by)
                 if not missing:
                     del worker.flying[each]
-        reply = self._say(worker, "seen", by, number)
-        if self.exact and reply != list(worker.flying):
+        reply = self._say(worker, "seen", by, number, self._question(who))
+        if type(reply) is not list or len(reply) != 2:
+            raise Wrong("expected what is flying, and what becomes of the update that waits")
+        if self.exact and reply[0] != list(worker.flying):
             raise Wrong(
                 f"{self.setting}, {self.now:.2f} s: worker {by} has seen message {number} of "
                 f"worker {who}: expected the messages {list(worker.flying)} to be flying still, "
-                f"got {str(reply)[:200]}"
+                f"got {str(reply[0])[:200]}"
             )
-        self._try(who)
+        if worker.waiting is not None:
+            self._tried(who, reply[1])
 
     def _say(self, worker: Worker, *what: Any) -> Any:
         ended, reply = worker.talk.go_on(list(what))

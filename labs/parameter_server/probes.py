@@ -50,12 +50,13 @@ def replica(talk: Any, student: Any, workers: int, size: int) -> None:
         what, *rest = talk(answer)
         due: list[Any] = []
         if what == "push":
-            due = _push(student, shard, *rest)
+            *push, copied = rest
+            due = _push(student, shard, *push)
+            if copied:
+                copy = deepcopy(shard) | {"held": [{} for _ in range(workers)], "waiting": []}
         elif what == "pull":
             others = [pull for pull in shard["waiting"] if pull[0] != rest[0]]
             shard["waiting"] = [*others, rest]  # who asks again waits once
-        elif what == "copy":
-            copy = deepcopy(shard) | {"held": [{} for _ in range(workers)], "waiting": []}
         else:  # the server dies, and its copy takes over
             shard = deepcopy(copy)
         answer = [due, _answered(student, shard, workers)]
@@ -89,8 +90,8 @@ def readies(student: Any, questions: list[Any]) -> list[Any]:
 
 
 def hinderings(student: Any, questions: list[Any]) -> list[Any]:
-    """The answers of ``hinders``."""
-    return [student.hinders(*question) for question in questions]
+    """For each question what ``hinders`` says, and whether what it was given is unchanged."""
+    return [_asked(student.hinders, question) for question in questions]
 
 
 def sums(student: Any, unsent: np.ndarray, flying: list[Any]) -> list[Any]:
@@ -111,8 +112,14 @@ def news(student: Any, flying: list[Any], told: list[Any]) -> list[Any]:
 
 
 def chosen(student: Any, questions: list[Any]) -> list[Any]:
-    """The answers of ``worth_sending``."""
-    return [student.worth_sending(*question) for question in questions]
+    """For each question what ``worth_sending`` says, and whether what it was given is unchanged."""
+    return [_asked(student.worth_sending, question) for question in questions]
+
+
+def _asked(function: Any, question: list[Any]) -> list[Any]:
+    before = deepcopy(question)
+    answer = function(*question)
+    return [answer, all(np.array_equal(old, new) for old, new in zip(before, question))]
 
 
 def sender(talk: Any, student: Any, size: int) -> None:
@@ -135,19 +142,24 @@ def sender(talk: Any, student: Any, size: int) -> None:
             unsent[keys] = 0
         return [keys, values]
 
+    def tried(update: np.ndarray, bound: float, missing: list[int], room: int) -> list[Any]:
+        """Where the update waits, and the next message."""
+        nonlocal unsent, waits
+        waits = student.hinders(student.unseen(unsent, flying), update, bound)
+        if not np.any(waits):
+            unsent = unsent + update
+        return [waits, *sent(missing, bound, room)]
+
     while True:
         what, *rest = talk(answer)
         if what == "try":
-            update, bound, missing, room = rest
-            waits = student.hinders(student.unseen(unsent, flying), update, bound)
-            if not np.any(waits):
-                unsent = unsent + update
-            answer = [waits, *sent(missing, bound, room)]
+            answer = tried(*rest)
         elif what == "send":
             answer = sent(*rest)
-        else:
-            flying = list(student.seen(flying, *rest))
-            answer = [each[0] for each in flying]
+        else:  # somebody has seen some; then what waits, if anything does, is tried again
+            who, upto, again = rest
+            flying = list(student.seen(flying, who, upto))
+            answer = [[each[0] for each in flying], tried(*again) if again else None]
 
 
 def _ranges(ranges: list[Any]) -> list[Any]:

@@ -21,6 +21,7 @@ def hinders(unseen: Array, update: Array, bound: float) -> Array:
     unseen: (n,) float64, the sum of the worker's own updates that not everybody has seen.
     A component waits if the sum with the update would be larger than ``bound``, up or down.
     But where nothing is unseen there is nothing to wait for, however large the update is.
+    Changes neither.
     """
     return (unseen != 0) & (np.abs(unseen + update) > bound)
 

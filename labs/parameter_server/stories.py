@@ -40,9 +40,14 @@ def told(student, size, workers, story, first=0):
         begin, end, worker, clock = operation
         column = table[begin - first : end - first, worker]
         np.maximum(column, clock, out=column)
-        what = f"advance(ranges, {begin}, {end}, worker={worker}, clock={clock})"
+        what = f"advance({spelled(ranges)}, {begin}, {end}, worker={worker}, clock={clock})"
         after, same = typed(reply, list, what) if len(reply) == 2 else (None, None)
-        yield what, rows(after, workers, what), same, table
+        ranges = rows(after, workers, what)
+        yield what, ranges, same, table
+
+
+def spelled(ranges):
+    return str([(begin, end, tuple(vector)) for begin, end, vector in ranges])
 
 
 def rows(ranges, workers, what):
@@ -90,6 +95,7 @@ def questions_of_ready(rng):
         workers = int(rng.integers(1, 7))
         clocks = rng.integers(-1, 5, workers).tolist()
         yield [clocks, int(rng.integers(-5, 6)), int(rng.integers(1, workers + 1))]
+    yield from ([[-1], after, 2] for after in (-1, -3))  # nobody is waited for, however few
 
 
 def judge_ready(student, rng, enough):
@@ -115,11 +121,19 @@ def hinder_questions(rng):
         yield [unseen, update, float(rng.integers(4, 24) / 8)]
 
 
+def untouched(reply, what):
+    """The answer, if what was given is as it was."""
+    assert len(typed(reply, list, what)) == 2, f"{what}: expected an answer, and what was given"
+    assert reply[1] is True, f"{what}: what it was given has changed"
+    return reply[0]
+
+
 def judge_hinders(student, rng, should):
     questions = list(hinder_questions(rng))
     for question, got in zip(questions, answers(student, "hinderings", questions)):
         unseen, update, bound = question
-        got = flags(got, unseen.size)
+        what = f"hinders({unseen.tolist()}, {update.tolist()}, {bound})"
+        got = flags(untouched(got, what), unseen.size)
         want = (unseen != 0) & (np.abs(unseen + update) > bound)
         for k in np.flatnonzero((want != got) & (want == should)):
             raise Wrong(
