@@ -323,7 +323,7 @@ def walks(rng, most):
 
 @of_sending(
     points=5,
-    title="never beyond the bound, nobody waits within it, and all agree in the end",
+    title="goes within the bound, waits beyond it, and all agree in the end",
     hint="In this run your four functions take all decisions. Which of them does the message "
     "speak of?",
 )
