@@ -26,11 +26,14 @@ from .worlds import (
 CHAPTER = "distributed/hogwild"
 RATE = 0.25
 
-of_step = partial(check, task="step", section=CHAPTER)
-of_interleaving = partial(check, task="interleaving", section=CHAPTER)
-of_conflicts = partial(check, task="conflicts", section=CHAPTER)
-of_missed = partial(check, task="missed", section=CHAPTER)
-of_aware = partial(check, task="aware", section=CHAPTER)
+SMALLEST = f"{CHAPTER}#the-smallest-version-that-works"
+LATE, BOUND = f"{CHAPTER}#what-late-reading-costs", f"{CHAPTER}#where-the-bound-fails"
+
+of_step = partial(check, task="step", section=SMALLEST)
+of_interleaving = partial(check, task="interleaving", section=SMALLEST)
+of_conflicts = partial(check, task="conflicts", section=LATE)
+of_missed = partial(check, task="missed", section=LATE)
+of_aware = partial(check, task="aware", section=BOUND)
 
 
 # A step that touches little.
@@ -62,7 +65,8 @@ def steps(student, rng):
         got = student.run("stepped_in_place", weights, list(example), RATE)
         returned, got = pair(got, "a step")
         keys, values, target = example
-        what = f"weights after a step on keys {keys.tolist()}, values {values.tolist()}, {target}"
+        what = f"a step on keys {keys.tolist()}, values {values.tolist()}, target {target:g}, rate "
+        what += f"{RATE}, where the weights are {weights[keys].tolist()}; the weights after it"
         close(vector(got, size, "the weights"), want, rtol=0, what=what)
         assert returned is None, (
             f"sparse_step changes the weights in place, and returned {returned}"
@@ -95,6 +99,7 @@ def touches_little(student, rng):
                     f"{n} of {size} weights have a value: expected at most {2 * n} reads and {n} "
                     f"writes, got {read} and {written}"
                 )
+            assert read >= n, f"{n} of {size} weights have a value, and {read} were read"
             close(got, want, rtol=0, what="the weights after a step")
 
 
@@ -123,6 +128,9 @@ def interleaved(student, weights, examples, delays, overwrite):
     told = student.run("interleaved", weights, plain(examples), delays, RATE, overwrite)
     got, given = pair(told, "what interleaved returns")
     what = f"interleaved: {len(examples)} steps, delays {delays}, overwrite={overwrite}"
+    if len(examples) <= 3:  # few enough to be followed on paper
+        told_of = [[keys.tolist(), values.tolist(), target] for keys, values, target in examples]
+        what += f", rate {RATE}, examples {told_of}, from {weights.tolist()}"
     close(vector(given, weights.size, "the given weights"), weights, rtol=0,
           what=f"{what}: the weights that it was given")  # fmt: skip
     want = after(weights, examples, delays, RATE, overwrite)
@@ -131,6 +139,11 @@ def interleaved(student, weights, examples, delays, overwrite):
 
 def start(rng, size):
     return rng.integers(-9, 10, size).astype(float)
+
+
+def of_the_handout(student, overwrite):
+    example = np.zeros(1, int), np.ones(1), 0.0
+    interleaved(student, np.array([16.0]), [example] * 3, [0, 1, 1], overwrite)
 
 
 @of_interleaving(
@@ -151,6 +164,7 @@ def serial_without_delay(student, rng):
     "were then, in a copy; what you add to is what there is now.",
 )
 def adds_to_the_present(student, rng):
+    of_the_handout(student, False)
     for _ in range(6):
         count = int(rng.integers(8, 18))
         delays = rng.integers(0, 6, count).tolist()
@@ -165,6 +179,7 @@ def adds_to_the_present(student, rng):
     "not touch, too.",
 )
 def overwriting_loses(student, rng):
+    of_the_handout(student, True)
     for _ in range(6):
         count = int(rng.integers(8, 18))
         delays = rng.integers(0, 6, count).tolist()
@@ -182,18 +197,25 @@ def overwriting_loses(student, rng):
 def counts_conflicts(student, rng):
     for count, size, nonzeros in ((1, 5, 3), (12, 40, 3), (15, 12, 4), (30, 200, 5), (8, 400, 2)):
         edges = [keys for keys, _, _ in drawn(rng, count, size, nonzeros)]
-        got = typed(student.call("conflicts", edges, size), list[float], "conflicts(keys, size)")
-        what = f"(omega, delta, rho) of {[edge.tolist() for edge in edges[:15]]}"
-        close([float(x) for x in got], conflicts_of(edges, size), rtol=1e-12, what=what)
+        got = student.call("conflicts", edges, size)
+        if type(got) is not list or [type(x) in (int, float) for x in got] != [True] * 3:
+            raise Wrong(f"conflicts: expected three numbers (omega, delta, rho), got {got!r:.80}")
+        what = f"of {[edge.tolist() for edge in edges]}"
+        for name, found, want in zip(("omega", "delta", "rho"), got, conflicts_of(edges, size)):
+            close(found, float(want), rtol=1e-12, what=f"{name} {what}")
 
 
 # What a worker has missed.
 
 
 def story(rng, workers, size, nonzeros, writes):
-    """Reads and writes at random, and what each write has missed."""
+    """Reads, writes and questions at random, and what has been missed at each of the last two."""
     counts, read, events, missed = np.zeros(size, int), {}, [], []
     for worker in [*range(workers), *rng.integers(0, workers, writes).tolist()]:
+        if worker in read and rng.random() < 0.3:
+            asked = int(rng.choice(list(read)))
+            events.append(["ask", asked, read[asked][0]])
+            missed.append(counts[read[asked][0]] - read[asked][1])
         if worker in read and rng.random() < 0.9:  # or it reads again, and never writes
             keys, seen = read[worker]
             events.append(["write", worker, keys])
@@ -205,35 +227,45 @@ def story(rng, workers, size, nonzeros, writes):
     return events, missed
 
 
+def since(events, place):
+    """What has been written to these components after the worker's last read."""
+    _, worker, keys = events[place]
+    begin = max(k for k in range(place) if events[k][:2] == ["read", worker])
+    written = (each for what, _, each in events[begin:place] if what == "write")
+    return [each.tolist() for each in written if np.isin(each, keys).any()]
+
+
 @of_missed(
     points=11,
     title="for each component, the writes since the worker's last read",
     hint="What counts is what has been written to this component, not to any. A worker that reads "
-    "again has missed nothing any more, even if it never wrote. Asking changes nothing.",
+    "again has missed nothing any more, even if it never wrote. Asking changes nothing, and "
+    "a state knows nothing of another.",
 )
 def counts_missed(student, rng):
     for workers, size, nonzeros in ((1, 4, 3), (3, 5, 4), (6, 9, 5), (8, 60, 12)):
         events, missed = story(rng, workers, size, nonzeros, 80)
         told, _ = pair(student.run("counted", size, events), "counts")
-        told = typed(told, list[np.ndarray], "what missed_writes returns")
-        assert len(told) == len(missed), "expected an answer for each write"
-        writes = (event for event in events if event[0] == "write")
-        for k, (got, want, (_, worker, keys)) in enumerate(zip(told, missed, writes)):
-            what = f"write {k}, by worker {worker} of {workers}, to {keys.tolist()}: missed_writes"
-            close(got, want, rtol=0, what=what)
+        assert len(typed(told, list, "the answers")) == len(missed), "expected as many answers"
+        asked = (place for place, event in enumerate(events) if event[0] != "read")
+        for got, want, place in zip(told, missed, asked):
+            _, worker, keys = events[place]
+            what = f"worker {worker} of {workers} has read {keys.tolist()}, and then "
+            what += f"{since(events, place)} were written: missed_writes"
+            close(typed(got, np.ndarray, what), want, rtol=0, what=what)
 
 
 @of_missed(
     points=7,
     title="what is remembered does not grow",
     hint="One count a component, and for each worker the counts it saw at its last read. Neither a "
-    "list of all writes, nor a copy of all counts for each worker.",
+    "list of all writes, nor a copy of all counts for each worker; nor outside of the state.",
     needs="counts_missed",
 )
 def stays_small(student, rng):
     workers, size, nonzeros = 12, 500, 4
     most = 2 * size + 4 * workers * (nonzeros + 4)
-    for writes in (200, 1200):
+    for writes in (200, 1000):
         events, _ = story(rng, workers, size, nonzeros, writes)
         _, held = pair(student.run("counted", size, events), "counts")
         if typed(held, int, "how many numbers the state holds") > most:

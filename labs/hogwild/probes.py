@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,24 @@ def served(talk: Any, student: Any, size: int, rate: float) -> None:
 
 
 def counted(student: Any, size: int, events: list[Any]) -> list[Any]:
-    """What missed_writes says before each write, and how many numbers are held in the end."""
-    state, missed = student.begin_counting(size), []
+    """What missed_writes says where it is asked, and how many numbers are held in the end.
+
+    Beside the state there is that of another vector, of which it should know nothing.
+    """
+    state, other, missed = student.begin_counting(size), student.begin_counting(size), []
     for what, worker, keys in events:
         lent = keys.copy()
         if what == "read":
             student.note_read(state, worker, lent)
+            student.note_write(other, keys.copy())
         else:
-            missed.append(student.missed_writes(state, worker, keys))
+            student.missed_writes(state, worker, keys.copy())  # that it was asked changes nothing
+            missed.append(student.missed_writes(state, worker, keys.copy()))
+        if what == "write":
             student.note_write(state, lent)
+            student.note_read(other, worker, keys.copy())
         lent[:] = 0  # the caller's array is the caller's again
-    return [missed, _numbers(state)]
+    return [missed, _numbers([state, _of_the_file(student)], {})]
 
 
 class Memory:
@@ -85,14 +93,25 @@ def interleaved(student: Any, weights: np.ndarray, examples: list[Any], *rest: A
     return [student.interleaved(weights, examples, *rest), weights]
 
 
-def _numbers(held: Any) -> int:
-    """How many numbers are held in arrays, containers and objects."""
-    if isinstance(held, np.ndarray):
-        return held.size if held.dtype != object else _numbers(held.tolist())
+def _of_the_file(student: Any) -> list[Any]:
+    """What the file holds outside of its functions and classes."""
+    named = (value for name, value in vars(student).items() if not name.startswith("__"))
+    return [value for value in named if not callable(value) and type(value) is not ModuleType]
+
+
+def _numbers(held: Any, known: dict[int, Any]) -> int:
+    """How many numbers are held in arrays, containers and objects, each counted once."""
+    if isinstance(held, int):
+        return 1 + held.bit_length() // 64
+    if isinstance(held, str | bytes | bytearray):
+        return 1 + len(held) // 8
+    if isinstance(held, np.ndarray) and held.dtype != object:
+        return held.size
+    if id(held) in known:
+        return 0
+    known[id(held)] = held
     if isinstance(held, dict):
-        return len(held) + sum(_numbers(value) for value in held.values())
-    if isinstance(held, Iterable) and not isinstance(held, str | bytes):
-        return sum(_numbers(value) for value in held)
-    if hasattr(held, "__dict__"):
-        return _numbers(vars(held))
-    return 1
+        return sum(_numbers(key, known) + _numbers(held[key], known) for key in held)
+    if isinstance(held, Iterable) and not isinstance(held, Iterator):
+        return sum(_numbers(value, known) for value in held)
+    return _numbers(vars(held), known) if hasattr(held, "__dict__") else 1

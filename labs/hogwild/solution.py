@@ -20,7 +20,7 @@ def begin_counting(size: int) -> dict[str, Any]:
     """A state that knows of no read and no write yet, for ``size`` components.
 
     What is in it is yours to choose. It must stay bounded: about ``size`` numbers, and for each
-    worker some for each component of its last read.
+    worker some for each component of its last read. States know nothing of each other.
     """
     return {"writes": np.zeros(size, np.int64), "reads": {}}
 

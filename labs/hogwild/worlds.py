@@ -184,7 +184,7 @@ class _Play:
 
     def carry_out(self, changes: Any) -> None:
         """Add the changes, and read in between as the events say."""
-        changes = iter(typed(changes, list[np.ndarray], "what aware_step returns"))
+        changes = iter(typed(changes, list, "what aware_step returns"))
         for what, worker, task in self._part:
             if what == "write":
                 self.weights[task.keys] += _change(next(changes, np.zeros(0)), task.keys)
@@ -194,7 +194,8 @@ class _Play:
                 raise Wrong(f"{self._name}: the weights have grown beyond all bounds")
 
 
-def _change(change: Array, keys: Array) -> Array:
+def _change(change: Any, keys: Array) -> Array:
+    change = typed(change, np.ndarray, "what aware_step returns")
     if change.shape != keys.shape or change.dtype != np.float64:
         raise Wrong(
             f"aware_step: expected float64 of shape {keys.shape}, got {change.dtype} of "
