@@ -119,6 +119,7 @@ def hinder_questions(rng):
         unseen, update = eighths(rng, size, 2), eighths(rng, size, 3)
         unseen[rng.random(size) < 0.3] = 0
         yield [unseen, update, float(rng.integers(4, 24) / 8)]
+    yield [np.array([0.5, -0.5]), np.array([0.5, -0.5]), 1.0]  # exactly the bound
 
 
 def untouched(reply, what):
