@@ -4,7 +4,8 @@ Servers and shards are hashed onto the same circle, and a shard belongs to the f
 it (Karger and others, 1997). A server that comes takes shards only for itself, one that goes leaves
 only its own: of S servers, a share of 1/S moves. Each server stands at many points, its virtual
 nodes: with v of them the standard deviation of a server's share is about 1/sqrt(v) of the mean, so
-that 64 points keep most servers within an eighth of it. Cost: one search among S v points.
+that 64 points keep most servers within an eighth of it (`spread`). Cost: one search among S v
+points.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import math
 from bisect import bisect
 from collections.abc import Iterable
 
@@ -58,3 +60,15 @@ class Ring:
                 break
             found.setdefault(self._owners[(start + step) % len(self._owners)])
         return tuple(found)
+
+
+def spread(nodes: int, virtual: int) -> float:
+    """The standard deviation of a node's part of the circle, over the mean part.
+
+    S v points at random leave S v gaps. The sum of v of them has a beta distribution, with the
+    parameters v and (S - 1) v.
+
+    >>> round(spread(20, 64), 3), round(spread(20, 1), 3)
+    (0.122, 0.951)
+    """
+    return math.sqrt((nodes - 1) / (nodes * virtual + 1))

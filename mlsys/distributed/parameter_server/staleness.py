@@ -144,7 +144,7 @@ def stragglers(
     policies: Sequence[Consistency] = (BSP, SSP(4), SSP(8), ASP),
     *,
     workers: int = 8,
-    steps: int = 110,
+    steps: int = 250,
     level: float = 0.3,
     seed: int = 1,
 ) -> list[Outcome]:
