@@ -57,8 +57,10 @@ def replica(talk: Any, student: Any, workers: int, size: int) -> None:
         elif what == "pull":
             others = [pull for pull in shard["waiting"] if pull[0] != rest[0]]
             shard["waiting"] = [*others, rest]  # who asks again waits once
-        else:  # the server dies, and its copy takes over
-            shard = deepcopy(copy)
+        else:  # the server dies, and its copy takes over, with empty dictionaries to hold things
+            for early in (held := shard["held"]):
+                early.clear()
+            shard = deepcopy(copy) | {"held": held}
         answer = [due, _answered(student, shard, workers)]
 
 

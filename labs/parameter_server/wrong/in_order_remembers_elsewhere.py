@@ -1,16 +1,18 @@
-# loses: once_in_order, holds_no_more, keeps_the_gap, bsp_is_serial, survives
-# why: keeps what was due in a place of its own, of which a copy of the server knows nothing.
+# loses: survives
+# why: keeps how far it has come in a place of its own, of which a copy of the server knows nothing.
 
 
-_done: set[str] = set()
+_reached: list[list[Any]] = []  # pairs of a sender's dictionary and what was due last
 
 
 def in_order(applied: int, held: dict[int, T], sequence: int, item: T) -> tuple[int, list[T]]:
-    if sequence > applied and repr((sequence, item)) not in _done:
-        held.setdefault(sequence, item)
+    mine = next((pair for pair in _reached if pair[0] is held), None)
+    if mine is None:
+        _reached.append(mine := [held, applied])
+    if sequence > mine[1]:
+        held[sequence] = item
     due = []
-    while applied + 1 in held:
-        applied += 1
-        due.append(held.pop(applied))
-        _done.add(repr((applied, due[-1])))
-    return applied, due
+    while mine[1] + 1 in held:
+        mine[1] += 1
+        due.append(held.pop(mine[1]))
+    return mine[1], due
