@@ -98,16 +98,17 @@ class Group:
                 file.write(f"{line}\n")
                 file.flush()
             replies = [file.readline() for file in self._files]
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             replies = [""]
         if not all(replies):
             raise self._ended()
         return [[float(word) for word in reply.split()] for reply in replies]
 
     def _ended(self) -> RuntimeError:
+        """One has ended, or is as good as that."""
         self._said.seek(0)
         said = self._said.read()[-3000:].decode("utf-8", "replace")
-        return RuntimeError(f"a process ended before it answered. What it said:\n{said}")
+        return RuntimeError(f"a process has ended, or is stuck. What was said:\n{said}")
 
     def close(self) -> None:
         """End all its processes."""
