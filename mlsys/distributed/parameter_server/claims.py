@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -22,13 +22,7 @@ from mlsys.distributed.parameter_server.consistency import ASP, BSP, SSP
 from mlsys.distributed.parameter_server.filters import KKT
 from mlsys.distributed.parameter_server.hashing import spread
 
-
-class Line(NamedTuple):
-    """One case: what the paper has, or "-", and what comes out here."""
-
-    what: str
-    paper: str
-    here: str
+Line = tuple[str, str, str]  # the case; what the paper has, or "-"; what comes out here
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -46,17 +40,17 @@ def bounded_delay() -> list[Line]:
     lines = []
     for delay, (seconds, updates, waiting, _) in found.items():
         here = f"{percent(waiting)} of {seconds:.2f} s waiting, {updates:,} iterations"
-        lines.append(Line(f"delay {delay}", papers.get(delay, "-"), here))
+        lines.append((f"delay {delay}", papers.get(delay, "-"), here))
     best = min(delays, key=lambda delay: found[delay].seconds)
     ratio = found[best].seconds / found[0].seconds
-    return [*lines, Line("fastest", "delay 8", f"delay {best}, in {ratio:.2f} of delay 0's time")]
+    return [*lines, ("fastest", "delay 8", f"delay {best}, in {ratio:.2f} of delay 0's time")]
 
 
 def stale_synchronous() -> list[Line]:
     """Eight workers with accidents, to one loss (Ho and others)."""
     rules = {"BSP": BSP, "SSP, slack 8": SSP(8), "ASP": ASP}
     return [
-        Line(name, "-", f"{result.seconds:.1f} s, {result.updates:,} updates")
+        (name, "-", f"{result.seconds:.1f} s, {result.updates:,} updates")
         for name, result in zip(rules, staleness.stragglers(list(rules.values())), strict=True)
     ]
 
@@ -67,7 +61,7 @@ def key_caching() -> list[Line]:
     for width, dtype, paper in ((1, "<f8", "nearly 50 % saved"), (1, "<f4", "-"), (16, "<f4", "-")):
         told, named = (experiments.bytes_a_row(width, dtype, each) for each in (False, True))
         here = f"{told:.1f} to {named:.1f} bytes a row, {percent(1 - named / told)} saved"
-        lines.append(Line(f"rows of {width} x {8 * np.dtype(dtype).itemsize} bits", paper, here))
+        lines.append((f"rows of {width} x {8 * np.dtype(dtype).itemsize} bits", paper, here))
     return lines
 
 
@@ -78,10 +72,10 @@ def kkt_filter() -> list[Line]:
     out = experiments.left_out(every.rows, some.rows, plan)
     apart = abs(some.objective / every.objective - 1)
     return [
-        Line("left out where filtered", "> 93 %", percent(out)),
-        Line("rows pushed in all", "-", f"{some.rows:,} in place of {every.rows:,}"),
-        Line("objective", "-", f"differs by {1e6 * apart:.0f} millionths"),
-        Line("weights", "-", f"{plan.bounds[-1]:,}, of which {some.kept} are not 0 in the end"),
+        ("left out where filtered", "> 93 %", percent(out)),
+        ("rows pushed in all", "-", f"{some.rows:,} in place of {every.rows:,}"),
+        ("objective", "-", f"differs by {1e6 * apart:.0f} millionths"),
+        ("weights", "-", f"{plan.bounds[-1]:,}, of which {some.kept} are not 0 in the end"),
     ]
 
 
@@ -92,8 +86,8 @@ def compression() -> list[Line]:
     server = plain.server_bytes / packed.server_bytes
     worker = plain.worker_bytes / both.worker_bytes
     return [
-        Line("servers, zlib", "> 20 times less", f"{server:.1f} times less"),
-        Line("workers, zlib and KKT", "> 6 times less", f"{worker:.1f} times less"),
+        ("servers, zlib", "> 20 times less", f"{server:.1f} times less"),
+        ("workers, zlib and KKT", "> 6 times less", f"{worker:.1f} times less"),
     ]
 
 
@@ -105,7 +99,7 @@ def recovery() -> list[Line]:
         wrong = int((found.numbers != 4 * experiments.COUNTS).sum())
         took = f"an iteration of {1e3 * found.usual:.1f} ms takes {1e3 * found.pause:.1f}"
         what = f"unnoticed for {1e3 * detection:.0f} ms"
-        lines.append(Line(what, paper, f"{took}; {wrong} numbers are wrong"))
+        lines.append((what, paper, f"{took}; {wrong} numbers are wrong"))
     return lines
 
 
@@ -116,7 +110,7 @@ def consistent_hashing() -> list[Line]:
         fullest, deviation, moved = experiments.shares(virtual)
         law, move = spread(20, virtual), percent(moved, 1)
         here = f"fullest {fullest:.2f}, spread {deviation:.2f} (law: {law:.2f}); 1 goes: {move}"
-        lines.append(Line(f"points of a server: {virtual}", "-", here))
+        lines.append((f"points of a server: {virtual}", "-", here))
     return lines
 
 
@@ -127,7 +121,7 @@ def hot_keys() -> list[Line]:
         for bound, held in ((np.inf, "one copy"), (0.5, "more of hot ones")):
             found = experiments.hot_keys(128, mixed=mixed, bound=bound)
             here = f"busiest {found.busiest:.1f}, {found.copies} more copies"
-            lines.append(Line(f"keys {keys}, {held}", "-", here))
+            lines.append((f"keys {keys}, {held}", "-", here))
     return lines
 
 
@@ -151,7 +145,7 @@ def show(names: Annotated[list[Name] | None, typer.Argument(help="Which; or all.
     for name in names or list(Name):
         experiment = CLAIMS[str(name)]
         print(f"{name}: {experiment.__doc__}")
-        for what, paper, here in [Line("", "paper", "here"), *experiment()]:
+        for what, paper, here in [("", "paper", "here"), *experiment()]:
             print(f"  {what:29} {paper:18} {here}")
 
 

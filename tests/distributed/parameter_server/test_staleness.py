@@ -1,4 +1,4 @@
-"""The experiments say the same each time, and count what they should (test_claims: the shapes)."""
+"""The experiments say the same each time, and count right; their shapes are in test_claims."""
 
 from __future__ import annotations
 

@@ -8,15 +8,19 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from mlsys.distributed.hogwild import claims as of_hogwild
+from mlsys.distributed.parameter_server import claims as of_servers
 from mlsys.distributed.parameter_server import staleness
-from mlsys.distributed.parameter_server.claims import CLAIMS, Line
 from mlsys.distributed.parameter_server.staleness import Outcome
 
-COMMAND = "python -m mlsys.distributed.parameter_server.claims"
+MODULES = (of_servers, of_hogwild)
+CLAIMS = {name: claim for module in MODULES for name, claim in module.CLAIMS.items()}
+TIMED = {"hogwild-threads"}  # another number each time
 
 
 class Ran:
@@ -24,7 +28,7 @@ class Ran:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, list[Outcome]] = {}
-        self._lines: dict[str, list[Line]] = {}
+        self._lines: dict[str, list[tuple[str, str, str]]] = {}
 
     def keep(self, experiment: Callable[..., list[Outcome]]) -> Callable[..., list[Outcome]]:
         def kept(*arguments: Any) -> list[Outcome]:
@@ -33,7 +37,7 @@ class Ran:
 
         return kept
 
-    def lines(self, name: str) -> list[Line]:
+    def lines(self, name: str) -> list[tuple[str, str, str]]:
         if name not in self._lines:
             self._lines[name] = CLAIMS[name]()
         return self._lines[name]
@@ -49,18 +53,22 @@ def ran() -> Iterator[Ran]:
 
 
 def rows(root: Path) -> dict[str, dict[str, str]]:
-    """Of the page: those that name this command, by the claim that it is to run."""
+    """Of the page: those that name one of these commands, by the claim that it is to run."""
     text = (root / "book" / "distributed" / "claims.toml").read_text(encoding="utf-8")
-    mine = [row for row in tomllib.loads(text)["claims"] if row["command"].startswith(COMMAND)]
-    assert all(row["command"] == f"{COMMAND} {row['id']}" for row in mine)
-    return {row["id"]: row for row in mine}
+    found = {}
+    for row in tomllib.loads(text)["claims"]:
+        for module in MODULES:
+            if row["command"].startswith(f"python -m {module.__name__}"):
+                assert row["command"] == f"python -m {module.__name__} {row['id']}"
+                found[row["id"]] = row
+    return found
 
 
 def numbers(text: str) -> list[float]:
     return [float(found.replace(",", "")) for found in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", [name for name in CLAIMS if name not in TIMED])
 def test_each_number_on_the_page_is_printed(ran: Ran, root: Path, name: str) -> None:
     """To 5 %, for some depend on the release of a library."""
     printed = numbers(f"{CLAIMS[name].__doc__} {ran.lines(name)}")
@@ -99,12 +107,25 @@ def test_a_slack_beats_none_in_seconds_and_all_of_it_in_updates(ran: Ran) -> Non
 
 @pytest.mark.multiprocess
 @pytest.mark.parametrize(
-    ("name", "code", "words"),
-    [("consistent-hashing", 0, "points of a server: 64"), ("eternal-life", 2, "'hot-keys'")],
+    ("module", "name", "code", "words"),
+    [
+        (of_servers, "consistent-hashing", 0, "points of a server: 64"),
+        (of_hogwild, "hogwild-sparse", 0, "16 workers"),
+        (of_servers, "eternal-life", 2, "'hot-keys'"),
+    ],
 )
-def test_the_command(name: str, code: int, words: str) -> None:
-    command = [sys.executable, *COMMAND.split()[1:], name]
+def test_the_command(module: ModuleType, name: str, code: int, words: str) -> None:
+    command = [sys.executable, "-m", module.__name__, name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert done.returncode == code
     assert words in " ".join((done.stdout + done.stderr).replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.multiprocess
+def test_threads_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which numbers come out is no test's business."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(of_hogwild, "STEPS", 1_000)
+    lines = of_hogwild.threads()
+    assert [len(numbers(here)) for _, _, here in lines] == [3] * len(lines)
