@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import figures
@@ -145,6 +146,35 @@ def sent(found: dict[str, Any] | None) -> Markdown:
             numbers = [f"{counts[key]:g}" for key in ("bytes", "messages", "rounds")]
             lines.append(_line([ranks, name, *numbers]))
     return Markdown("\n".join(lines))
+
+
+def rates(found: dict[str, Any] | None, *groups: str) -> Markdown:
+    """What each side moves in a second: a row for each case, a column for each peer.
+
+    Ours is raced against several, and stands here with the median of its times.
+    """
+    if not found:
+        return Markdown(ABSENT)
+    chosen = rows(found, groups)
+    peers = list(dict.fromkeys(r["peer_title"] for r in chosen))
+    lines = [_line(["case", "ours, millions/s", "MB/s", *(f"{peer}, MB/s" for peer in peers)])]
+    lines.append(_line(["---", *["--:"] * (2 + len(peers))]))
+    for title, of in groupby(chosen, lambda r: r["title"]):
+        lines.append(_line([title, *_rates(list(of), peers)]))
+    return Markdown("\n".join(lines))
+
+
+def _rates(of: list[dict[str, Any]], peers: list[str]) -> Iterator[str]:
+    *counts, megabytes = of[0]["moves"].values()
+    ours = median(r["ours_seconds"] for r in of)
+    yield f"{counts[0] / ours / 1e6:.3g}"
+    yield _whole(megabytes / ours)
+    times = {r["peer_title"]: r["peer_seconds"] for r in of}
+    yield from (_whole(megabytes / times[peer]) if peer in times else "" for peer in peers)
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def conditions(found: dict[str, Any] | None) -> Markdown:

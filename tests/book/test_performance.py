@@ -61,6 +61,21 @@ def test_every_peer_of_the_groups_is_a_line_of_the_figure_in_the_order_of_the_fi
     assert [text.get_text() for text in ax.texts] == ["operation one", "mlp step"]
 
 
+def test_what_is_moved_in_a_second_has_a_column_for_each_peer() -> None:
+    pull, push = {"moves": {"keys": 1000, "MB": 0.004}}, {"moves": {"keys": 10, "MB": 0.2}}
+    raced = [
+        row("pull one", "Torch", 2.0, None) | pull,
+        row("pull one", "Tiny", 100.0, None) | pull | {"ours_seconds": 4e-6},
+        row("push one", "Tiny", 4.0, None) | push,
+    ]
+    lines = performance.rates(REPORT | {"rows": raced}, "pull", "push").data.splitlines()
+    assert lines[0] == "| case | ours, millions/s | MB/s | Torch, MB/s | Tiny, MB/s |"
+    assert lines[2:] == [
+        "| pull one | 333 | 1,333 | 1,000 | 20 |",
+        "| push one | 5 | 100,000 |  | 25,000 |",
+    ]
+
+
 def test_absent_peers_and_skipped_races_are_named() -> None:
     text = performance.conditions(REPORT).data
     assert "Tiny was absent: give a path" in text
