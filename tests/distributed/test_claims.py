@@ -129,3 +129,12 @@ def test_threads_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_hogwild, "STEPS", 1_000)
     lines = of_hogwild.threads()
     assert [len(numbers(here)) for _, _, here in lines] == [3] * len(lines)
+
+
+@pytest.mark.multiprocess
+def test_a_package_that_is_missing_is_named() -> None:
+    code = "import sys; sys.modules['numba'] = None; sys.argv[1:] = ['hogwild-threads']; "
+    code += "from mlsys.distributed.hogwild.claims import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 1
+    assert "pip install 'mlsys[numba]'" in done.stderr and "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ are played, and come out the same for everybody; seconds (hogwild-threads) are t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
@@ -150,5 +151,14 @@ def show(names: Annotated[list[Name] | None, typer.Argument(help="Which; or all.
             print(f"  {what:26} {paper:13} {here}")
 
 
+def main() -> None:
+    """A package that is missing is named on standard error, without a traceback; the code is 1."""
+    try:
+        app(prog_name="python -m mlsys.distributed.hogwild.claims")
+    except ImportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m mlsys.distributed.hogwild.claims")
+    main()
