@@ -114,10 +114,15 @@ def table(found: dict[str, Any] | None, *groups: str) -> Markdown:
     lines = [_line(head), _line(["---", "---", *["--:"] * (len(head) - 3), "---"])]
     for r in rows(found, groups):
         peer, bar = f"{r['peer_title']} {r['peer_version'] or ''}", [_bar(r)] if bars else []
-        ratio = f"{r['ratio']:.2f} ({r['ratio_low']:.2f}–{r['ratio_high']:.2f})"
+        low, ratio, high = (_factor(r[name]) for name in ("ratio_low", "ratio", "ratio_high"))
         times = [seconds(r["ours_seconds"]), *bar]
         lines.append(
-            _line([r["title"], peer, *times, ratio, _target(r["target"]), SIGNS[r["holds"]]])
+            _line(
+                [
+                    *(r["title"], peer, *times, f"{ratio} ({low}–{high})"),
+                    *(_target(r["target"]), SIGNS[r["holds"]]),
+                ]
+            )
         )
     return Markdown("\n".join(lines))
 
@@ -129,6 +134,10 @@ def _line(cells: Sequence[str]) -> str:
 def _bar(row: dict[str, Any]) -> str:
     bar = row.get("bar")
     return "" if bar is None else f"{seconds(bar)} {SIGNS[row['ours_seconds'] <= bar]}"
+
+
+def _factor(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _target(ratio: float | None) -> str:
@@ -167,7 +176,7 @@ def rates(found: dict[str, Any] | None, *groups: str) -> Markdown:
 def _rates(of: list[dict[str, Any]], peers: list[str]) -> Iterator[str]:
     *counts, megabytes = of[0]["moves"].values()
     ours = median(r["ours_seconds"] for r in of)
-    yield f"{counts[0] / ours / 1e6:.3g}"
+    yield _whole(counts[0] / ours / 1e6)
     yield _whole(megabytes / ours)
     times = {r["peer_title"]: r["peer_seconds"] for r in of}
     yield from (_whole(megabytes / times[peer]) if peer in times else "" for peer in peers)

@@ -44,6 +44,8 @@ def test_every_row_of_the_groups_is_in_the_table_with_its_mark() -> None:
     assert "3.00 (2.70–3.30) | 2.5 | ✓ |" in text
     assert "0.50 (0.45–0.55) | 1 | ✗ |" in text
     assert "mlp" not in text
+    quick = REPORT | {"rows": [row("operation one", "Torch", 1273.06, 2.5)]}
+    assert "1,273 (1,146–1,400)" in performance.table(quick).data
     assert "mlp step" in performance.table(REPORT).data
 
 
