@@ -1,7 +1,7 @@
 """Push and pull against ps-lite, a Ray actor, gloo by hand, pickled dictionaries, and memory.
 
     python benchmarks/bench_parameter_server.py --pslite FOLDER --ray ENV
-    python benchmarks/bench_parameter_server.py --quick    some minutes: few rounds, writes nothing
+    python benchmarks/bench_parameter_server.py --quick    two minutes: few rounds, writes nothing
     python benchmarks/bench_parameter_server.py --case pull-range
 
 A call is timed where a worker waits for it: a push until the server has said that it is done, a

@@ -70,10 +70,10 @@ def test_one_worker_pulls_what_it_has_pushed(jobs, kernel, width, keyed):
         assert agreement(expected(rows), results(jobs, kernel, "open mpi", rows), 0)
 
 
-@pytest.mark.parametrize("keyed", [True, False])
-def test_gloo_by_hand_does_the_same(jobs, keyed):
+@pytest.mark.parametrize("workers, keyed", [(1, True), (1, False), (2, True)])
+def test_gloo_by_hand_does_the_same(jobs, workers, keyed):
     pytest.importorskip("torch")
-    rows = Rows("pull", 70, 2, keyed)
+    rows = Rows("pull", 70, 2, keyed, workers)
     assert agreement(expected(rows), results(jobs, "gloo", "gloo", rows), 0)
 
 
@@ -82,9 +82,10 @@ def test_floats_in_a_dictionary_do_the_same(jobs):
     assert agreement(expected(rows), results(jobs, "floats", "open mpi", rows), 0)
 
 
-def test_of_two_workers_each_pulls_the_sum(jobs):
+@pytest.mark.parametrize("kernel", ["ours", "dictionary"])
+def test_of_two_workers_each_pulls_the_sum(jobs, kernel):
     rows = Rows("push", 70, 2, True, workers=2)
-    assert agreement(expected(rows), results(jobs, "ours", "open mpi", rows), 0)
+    assert agreement(expected(rows), results(jobs, kernel, "open mpi", rows), 0)
     one = Rows("push", 70, 2, True)
     assert not np.array_equal(expected(rows)["rows"], expected(one)["rows"])
 
