@@ -58,9 +58,15 @@ class Intake:
         self._close_rounds()
 
     def take(self, arrival: Arrival) -> bool:
-        """A push came. Returns whether anything was applied."""
+        """A push came. Returns whether anything was applied.
+
+        One of a worker that is out, taken for dead perhaps, has no answer: sums are closed without
+        it, and to call it done would be to lose it.
+        """
         push, before = arrival.push, self.replica.index
         sender, sequence = push.sender, push.sequence
+        if sender in self.replica.clocks.workers and sender not in self.workers:
+            return False
         taken, held = self.taken.get(sender, 0), self.held.setdefault(sender, {})
         if sequence <= taken or self.replica.has(sender, sequence):
             self._again(push)

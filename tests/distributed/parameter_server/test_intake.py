@@ -115,6 +115,26 @@ def test_a_worker_that_died_half_way_is_not_waited_for() -> None:
     assert rows(heir) == [2.0] * 4 and heir.replica.clocks.least(0, 4, (8, 9)) == 0
 
 
+def test_a_worker_that_is_out_has_no_answer_even_if_it_lives() -> None:
+    """Its clock is summed without it: a push that comes later would be done in name only."""
+    intake = head(BSP)
+    for sender, sequence in [(7, 3), (8, 1), (9, 1)]:
+        intake.take(arrival(sender, sequence, sequence - 1, 1.0))
+    intake.part_with((8, 9))
+    assert rows(intake) == [2.0] * 4 and told(intake) == [(8, 1), (9, 1)]
+    for late in (arrival(7, 1, 0, 1.0), arrival(7, 2, 1, reason="no such key")):
+        assert not intake.take(late)
+    assert not intake.link.outbox.take() and not intake.replica.has(7, 1)
+
+
+def test_a_push_that_came_before_its_worker_went_is_in_the_sum() -> None:
+    intake = head(BSP)
+    for sender in (7, 8):
+        intake.take(arrival(sender, 1, 0, 1.0))
+    intake.part_with((7, 8))
+    assert rows(intake) == [2.0] * 4 and told(intake) == [(7, 1), (8, 1)]
+
+
 def test_a_worker_that_joins_begins_at_the_clock_of_the_slowest() -> None:
     intake = head(ASP, workers=(7, 8), known=(7, 8))
     for sender, clock in [(7, 0), (7, 1), (8, 0)]:
