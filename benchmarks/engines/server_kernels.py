@@ -145,7 +145,6 @@ class _OursWorker:
         self._client = Client(world.rank, group, world.ranks, node.pump)
         node.machines = [self._client]
         self._keys = self._client.keys("rows", rows.keys) if rows.keyed else None
-        self._out = np.empty(rows.shape, np.float32)
 
     def pack(self, values: Array) -> Array:
         return values
@@ -154,7 +153,7 @@ class _OursWorker:
         self._client.push("rows", self._keys, packed).wait()
 
     def pull(self) -> Array:
-        return self._client.pull("rows", self._keys, self._out).wait()
+        return self._client.pull("rows", self._keys).wait()
 
     def unpack(self, pulled: Array) -> Array:
         return pulled

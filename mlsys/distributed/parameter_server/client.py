@@ -156,14 +156,13 @@ class Client:
     ) -> Task:
         """Pull rows as they are once the table's consistency allows it at this worker's clock.
 
-        keys, begin, end: as of `push`. out: an array of shape (n, width) to put them into.
+        keys, begin, end: as of `push`. out: an array of shape (n, width) to put them into; without
+        it they stay where they came in, if they are of one shard, which spares a copy.
         """
         listed = self._listed(table, keys, begin, end)
         spec = self.group.tables[listed.table]
         shape, dtype = (listed.rows, spec.width), np.dtype(spec.dtype)
-        if out is None:
-            out = np.empty(shape, dtype)
-        elif out.shape != shape or out.dtype != dtype:
+        if out is not None and (out.shape != shape or out.dtype != dtype):
             raise ValueError(
                 f"table {table!r}: expected out of shape {shape} and type {dtype}, "
                 f"got {out.shape} and {out.dtype}"
@@ -271,6 +270,9 @@ class Client:
     def _start_pull(self, task: Task, listed: KeyList, reach: int) -> None:
         pieces = [piece for piece in listed.pieces if piece.keys is None or len(piece.keys)]
         task.left = len(pieces)
+        if task.values is None and len(pieces) != 1:  # one piece is taken as it comes
+            spec = self.group.tables[listed.table]
+            task.values = np.empty((listed.rows, spec.width), spec.dtype)
         for piece in pieces:
             self._exchange.pull(task, piece, reach)
 

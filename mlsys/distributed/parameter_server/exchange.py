@@ -169,8 +169,12 @@ class Exchange:
         if entry is None:
             return
         task = entry.task
-        assert task.values is not None
-        task.values[entry.piece.rows] = message.values
+        if task.values is None:
+            task.values = (
+                message.values if message.values.flags.writeable else message.values.copy()
+            )
+        else:
+            task.values[entry.piece.rows] = message.values
         task.clocks.append(message.clock)
         self._end(entry)
 

@@ -38,6 +38,7 @@ from mlsys.distributed.parameter_server.messages import (
 )
 from mlsys.distributed.parameter_server.replica import Replica, ready
 from mlsys.distributed.parameter_server.scheduler import first_view
+from mlsys.distributed.parameter_server.wire import with_room
 
 NO_ROWS = slice(0, 0)
 
@@ -242,7 +243,9 @@ class Server:
 
     def _answer(self, pull: Pull, rows: Rows) -> None:
         replica = self.links[pull.shard].replica
-        values = replica.store.read(rows)
+        count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+        out = with_room((count, replica.table.width), replica.table.dtype)
+        values = replica.store.read(rows, out)
         clock = replica.clocks.least(pull.begin, pull.end, self._workers(pull.shard))
         self.counts["pulls"] += 1
         self.counts["rows pulled"] += len(values)

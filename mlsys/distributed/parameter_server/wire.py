@@ -1,9 +1,10 @@
 """Messages as bytes: a header of 96 bytes, the keys, the values; many messages in one packet.
 
 What is said often, pushes, pulls and their answers, is copied once into the packet and read in
-place out of it: no pickling, and no copy on the receiver's side. What is said rarely, views and
-snapshots, is pickled. Cost: the copy, and some microseconds a message. Sorted keys and rows of
-zeros can be compressed on the way, for about 10 ns a byte.
+place out of it: no pickling, and no copy on the receiver's side. Values that were made `with_room`
+are in their packet already. What is said rarely, views and snapshots, is pickled. Cost: the copy,
+and some microseconds a message. Sorted keys and rows of zeros can be compressed on the way, for
+about 10 ns a byte.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ Packet = NDArray[np.uint8]
 HEADER = struct.Struct("<BB?xi11q")
 LENGTH = struct.Struct("<q")  # of compressed arrays, in front of them
 WORTH = 256  # bytes that are worth compressing
+ROOMY = 2**16  # bytes that take longer to copy than to look where they lie
 SIZE = HEADER.size
 DTYPES = tuple(map(np.dtype, ("<f4", "<f8", "<f2", "<i4", "<i8", "<u1", "<i1", "<i2")))
 CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
@@ -58,6 +60,10 @@ def encode(messages: Sequence[Message], level: int = 0) -> Packet:
     Raises TypeError for keys that are not int64, and values of a type that has no code here.
     """
     parts = [_parts(message) for message in messages]
+    room = _room(parts[0][2]) if len(parts) == 1 and not level else None
+    if room is not None and not parts[0][1].nbytes:
+        room[:SIZE] = np.frombuffer(parts[0][0], np.uint8)
+        return room
     if level:
         parts = [_deflated(*part, level) for part in parts]
     packet = np.empty(
@@ -69,6 +75,30 @@ def encode(messages: Sequence[Message], level: int = 0) -> Packet:
         at = _put(packet, at + SIZE, keys)
         at = _put(packet, at, values)
     return packet
+
+
+def with_room(shape: tuple[int, int], dtype: str) -> Array:
+    """An array for values of a message; a large one has room for the header in front of it."""
+    nbytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if nbytes < ROOMY:
+        return np.empty(shape, dtype)
+    packet = np.empty(SIZE + _padded(nbytes), np.uint8)
+    return packet[SIZE : SIZE + nbytes].view(dtype).reshape(shape)
+
+
+def _room(values: Array) -> Packet | None:
+    """The whole packet, if values lie in it as `with_room` has laid them."""
+    packet = values.base
+    if (
+        values.nbytes >= ROOMY
+        and isinstance(packet, np.ndarray)
+        and packet.dtype == np.uint8
+        and packet.nbytes == SIZE + _padded(values.nbytes)
+        and values.flags.c_contiguous
+        and values.ctypes.data == packet.ctypes.data + SIZE
+    ):
+        return packet
+    return None
 
 
 def _deflated(header: bytes, keys: Array, values: Array, level: int) -> tuple[bytes, Array, Array]:

@@ -28,7 +28,16 @@ from mlsys.distributed.parameter_server.messages import (
     Unknown,
     View,
 )
-from mlsys.distributed.parameter_server.wire import CODES, DTYPES, HEADER, SIZE, decode, encode
+from mlsys.distributed.parameter_server.wire import (
+    CODES,
+    DTYPES,
+    HEADER,
+    ROOMY,
+    SIZE,
+    decode,
+    encode,
+    with_room,
+)
 
 whole = st.integers(-(2**62), 2**62)
 epochs = st.integers(0, 2**31 - 1)
@@ -74,6 +83,33 @@ def same(one, other):
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     return one == other
+
+
+@given(st.integers(0, 40_000), st.integers(1, 3), st.sampled_from(["<f4", "<f8", "<i2"]))
+def test_values_with_room_are_in_their_packet_already(rows, width, dtype):
+    values = with_room((rows, width), dtype)
+    values[:] = np.arange(rows * width).reshape(rows, width)
+    message = Pulled(3, (1, 2), 7, 5, values)
+    packet, copied = encode([message]), encode([Pulled(3, (1, 2), 7, 5, values.copy())])
+    assert np.shares_memory(packet, values) == (values.nbytes >= ROOMY)
+    assert np.array_equal(packet[: SIZE + values.nbytes], copied[: SIZE + values.nbytes])
+    assert len(packet) == len(copied)
+    for others in ([message, Pushed(3, (1, 2), 1)], [Push(3, (1, 2), *[0] * 6, KEY, values)]):
+        assert not np.shares_memory(encode(others), values)
+    assert not np.shares_memory(encode([message], level=1), values)
+
+
+KEY = np.array([1])
+
+
+@pytest.mark.parametrize("begin", [0, 8, 88])
+def test_values_that_lie_elsewhere_in_a_buffer_are_copied(begin):
+    """Though they are as long as if they had room: a header would destroy what is in front."""
+    nbytes = 2 * ROOMY
+    buffer = np.zeros(SIZE + nbytes, np.uint8)
+    values = buffer[begin : begin + nbytes].view(np.float32).reshape(-1, 1)
+    encode([Pulled(0, (0, 0), 1, 1, values)])
+    assert not buffer.any()
 
 
 @given(messages, st.sampled_from([0, 1, 9]))
