@@ -31,7 +31,7 @@ from autograder.runner import PROBES, STUDENT
 
 START_SECONDS = 60.0  # for the interpreter and NumPy on a busy machine; no student code runs yet
 PRELOAD = {"numpy", "torch"}  # imports dear enough to be done before the student's file is loaded
-STAGED = ("runner.py", "wire.py", "confine.py", "zygote.py")
+STAGED = ("runner.py", "wire.py", "confine.py", "zygote.py", "listening.py")
 MAIN = """\
 import sys
 

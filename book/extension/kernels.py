@@ -26,7 +26,9 @@ IMPORTED = (
     "autograder/**/*.py",
     "labs/**/*.py",
     "book/figures.py",
+    "book/slider.py",
     "book/stepper.py",
+    "book/extension/drawings.py",
     "benchmarks/results/*.json",
 )
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

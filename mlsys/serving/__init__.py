@@ -1,0 +1,6 @@
+"""How is a model answered with, under a deadline?
+
+Modules, in reading order:
+
+- ``batching``: who goes together, who waits, who is turned away; on a virtual clock and a real one.
+"""
