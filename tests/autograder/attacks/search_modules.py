@@ -7,7 +7,7 @@ bring = __builtins__["__import__"]
 sys = bring("sys")
 NAMES = ("checks", "solution", "autograder.grade", "autograder.checks", "autograder.student")
 NAMES += ("conftest", "labs.target.checks", "_lab_target.checks", "mlsys.foundations.simulation")
-NAMES += ("mlsys.foundations.autodiff", "mlsys.serving", "tests.conftest")
+NAMES += ("mlsys.foundations.autodiff", "mlsys.serving.batching", "tests.conftest")
 
 
 def attack(*arguments, **keywords):
