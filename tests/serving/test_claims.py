@@ -15,8 +15,9 @@ import pytest
 from mlsys.serving.batching import claims, experiments
 from mlsys.serving.batching.experiments import CONVOLUTIONAL, LINEAR, OBJECTIVE
 from mlsys.serving.batching.policies import OneByOne
+from mlsys.serving.server import claims as server_claims
 
-MODULES = (claims,)
+MODULES = (claims, server_claims)
 CLAIMS = {name: claim for module in MODULES for name, claim in module.CLAIMS.items()}
 
 
