@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -64,11 +65,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
 def run_virtual(main: Coroutine[Any, Any, T], world: World = jump) -> T:
     """``asyncio.run`` on a clock of its own. Raises `NothingHappens` where a real one would hang.
 
+    Where a loop runs already, as in a notebook, it is run on a thread beside it.
+
     >>> async def two_hours():
     ...     await asyncio.sleep(7200)
     ...     return asyncio.get_running_loop().time()
     >>> run_virtual(two_hours())
     7200.0
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(world)) as runner:
-        return runner.run(main)
+
+    def run() -> T:
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(world)) as runner:
+            return runner.run(main)
+
+    if not _inside_a_loop():
+        return run()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()
+
+
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -36,6 +36,17 @@ def test_sleepers_wake_when_they_are_due(seconds):
         assert time == pytest.approx(seconds[number], rel=1e-9, abs=1e-8)
 
 
+def test_it_runs_where_a_real_loop_runs_already():
+    async def hour():
+        await asyncio.sleep(3600)
+        return asyncio.get_running_loop().time()
+
+    async def notebook():
+        return run_virtual(hour())
+
+    assert asyncio.run(notebook()) == 3600
+
+
 @pytest.mark.parametrize("which", range(6))
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_policy_does_on_a_loop_what_it_does_in_the_simulator(which, devices):
