@@ -82,6 +82,11 @@ def test_a_student_installs_numpy_typer_and_rich_only(root: Path) -> None:
 # Files that are about one library, imported by nothing that a student's labs need.
 ABOUT = {
     "mlsys/distributed/cluster/mpi_rank.py": "mpi4py",
+    **dict.fromkeys(
+        (f"mlsys/serving/server/{name}.py" for name in ("app", "openinference", "tensorflow")),
+        "orjson",
+    ),
+    "mlsys/serving/server/connection.py": "uvicorn",
     "mlsys/serving/server/metrics.py": "prometheus_client",
     "mlsys/serving/server/run.py": "uvicorn",
 }

@@ -32,6 +32,27 @@ def largest(latency: Latency, seconds: float, most: int) -> int:
     return low
 
 
+def best_batch(latency: Latency, slack: Sequence[float], most: int) -> tuple[int, int]:
+    """Where to begin in a line, and how many to take, to answer most requests a second in time.
+
+    slack: seconds that each has left, ascending, the first at least latency(1). A batch is of
+    neighbours, at most ``most``, and takes no longer than its first one has left. latency: such
+    that larger batches answer more a second. If two are equally good, the one that begins earlier.
+
+    >>> best_batch(lambda n: 1 + n / 2, [1.5, 3.0, 3.0, 3.0], most=100)
+    (1, 3)
+    """
+    best, rate = (0, 1), 0.0
+    for first, seconds in enumerate(slack):
+        left = min(most, len(slack) - first)
+        size = largest(latency, seconds, left)
+        if size and size / latency(size) > rate:
+            best, rate = (first, size), size / latency(size)
+        if size == left:
+            break  # nobody hinders the rest
+    return best
+
+
 @dataclass
 class EarliestDeadline:
     """Batches in the order of deadlines, each in time for all of its members.
@@ -54,20 +75,9 @@ class EarliestDeadline:
             return Decision(drop=drop)
         kind = min(alive, key=lambda request: request.deadline).kind
         line = sorted((r for r in alive if r.kind == kind), key=lambda request: request.deadline)
-        first, size = self._best(now, line)
+        slack = [request.deadline - now for request in line]
+        first, size = best_batch(self.latency, slack, self.most)
         return Decision(tuple(line[first : first + size]), drop)
-
-    def _best(self, now: float, line: Sequence[Request]) -> tuple[int, int]:
-        """Where the batch begins in the line, and how many it has."""
-        best, rate = (0, 1), 0.0
-        for first, request in enumerate(line):
-            left = len(line) - first
-            size = largest(self.latency, request.deadline - now, min(self.most, left))
-            if size / self.latency(max(size, 1)) > rate:
-                best, rate = (first, size), size / self.latency(size)
-            if size == min(self.most, left):
-                break  # nobody hinders the rest
-        return best
 
     def done(self, now: float, batch: Sequence[Request], seconds: float) -> None:
         """Tell whoever keeps ``latency``."""

@@ -102,10 +102,34 @@ class AIMD:
 
     def done(self, now: float, batch: Sequence[Request], seconds: float) -> None:
         """Additive increase, multiplicative decrease."""
-        if seconds > self.objective:
-            self.limit = max(1.0, self.factor * min(self.limit, len(batch)))
-        elif len(batch) >= int(self.limit):  # a smaller one does not say that more would be fine
-            self.limit = min(self.most, self.limit + self.step)
+        self.limit = adapted(
+            self.limit, len(batch), seconds, self.objective, self.step, self.factor, self.most
+        )
+
+
+def adapted(
+    limit: float,
+    size: int,
+    seconds: float,
+    objective: float,
+    step: float = 1.0,
+    factor: float = 0.9,
+    most: int = 4096,
+) -> float:
+    """How many may go together from now on, after a batch of ``size`` has taken ``seconds``.
+
+    Was it slower than the objective, ``factor`` times the smaller of its size and the limit, and
+    at least 1. Was it in time and as large as the whole part of the limit, ``step`` more, and at
+    most ``most``. Else no news.
+
+    >>> adapted(10.0, 10, 0.019, 0.020), adapted(10.0, 10, 0.021, 0.020)
+    (11.0, 9.0)
+    """
+    if seconds > objective:
+        return max(1.0, factor * min(limit, size))
+    if size >= int(limit):  # a smaller one does not say that more would be fine
+        return min(most, limit + step)
+    return limit
 
 
 def _refuse_small(size: int) -> None:

@@ -8,13 +8,14 @@ is no router and no middleware, for on a small model each layer costs as much as
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import orjson
 
 from mlsys.serving.server import openinference, tensorflow
 from mlsys.serving.server.errors import NotFound, Overloaded, ProtocolError
@@ -239,7 +240,7 @@ def _seconds(headers: Headers) -> float:
 
 
 def _json(what: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(what, separators=(",", ":")).encode())
+    return Answer(status, orjson.dumps(what))
 
 
 def _refusal(error: ProtocolError) -> Answer:

@@ -9,13 +9,13 @@ data extension).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 
 from mlsys.serving.server.errors import ProtocolError
 from mlsys.serving.server.tensors import DTYPES, Array, Info, Spec
@@ -102,8 +102,8 @@ def parse(body: bytes, header_length: int | None, info: Info) -> Inference:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        request = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        request = orjson.loads(text)
+    except ValueError as error:
         raise ProtocolError(f"the body is no JSON: {error}") from None
     if type(request) is not dict:
         raise ProtocolError(f"expected a JSON object, got {type(request).__name__}")
@@ -260,7 +260,7 @@ def answer(
     said = {"model_name": info.name, "model_version": info.version, "outputs": described}
     if inference.id:
         said["id"] = inference.id
-    text = json.dumps(said, separators=(",", ":")).encode()
+    text = orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
     if not parts:
         return text, None
     return b"".join([text, *parts]), len(text)
@@ -273,8 +273,8 @@ def _raw(array: Array) -> bytes:
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _plain(array: Array) -> list[Any]:
-    flat: list[Any] = array.ravel().tolist()
+def _plain(array: Array) -> Array | list[str]:
+    """Flat, as JSON has it; numbers are written from the array."""
     if array.dtype == object:
-        return [each.decode("utf-8", "replace") for each in flat]
-    return flat
+        return [each.decode("utf-8", "replace") for each in array.ravel()]
+    return np.ascontiguousarray(array).ravel()

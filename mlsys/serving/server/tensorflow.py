@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from mlsys.serving.server.errors import ProtocolError
 from mlsys.serving.server.tensors import Array, Info, Spec
@@ -34,8 +34,8 @@ class Prediction:
 def parse(body: bytes, info: Info) -> Prediction:
     """The request in a body. Raises `ProtocolError`."""
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        request = orjson.loads(body)
+    except ValueError as error:
         raise ProtocolError(f"the body is no JSON: {error}") from None
     if type(request) is not dict or ("instances" in request) == ("inputs" in request):
         raise ProtocolError('expected an object with either "instances" or "inputs"')
@@ -108,11 +108,11 @@ def answer(info: Info, prediction: Prediction, outputs: Mapping[str, Array]) -> 
     plain = {spec.name: _encoded(outputs[spec.name].tolist()) for spec in info.outputs}
     alone = plain[info.outputs[0].name] if len(plain) == 1 else None
     if not prediction.rows:
-        return json.dumps({"outputs": plain if alone is None else alone}).encode()
+        return orjson.dumps({"outputs": plain if alone is None else alone})
     if alone is not None:
-        return json.dumps({"predictions": alone}).encode()
+        return orjson.dumps({"predictions": alone})
     rows = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
-    return json.dumps({"predictions": rows}).encode()
+    return orjson.dumps({"predictions": rows})
 
 
 def _encoded(value: Any) -> Any:

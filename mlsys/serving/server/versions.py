@@ -117,7 +117,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, Answers]] = {}
-        self._shares: dict[str, dict[str, float]] = {}  # those above zero
+        self._shares: dict[str, dict[str, float]] = {}  # those above zero, the largest first
         self._shadows: dict[str, str] = {}
         self._asked: dict[str, int] = {}
         self._copies: set[asyncio.Task[None]] = set()
@@ -139,7 +139,8 @@ class Catalogue:
             self.endpoint(name, version)
         if any(share < 0 for share in shares.values()) or not math.isclose(sum(shares.values()), 1):
             raise ValueError(f"expected shares >= 0 that add up to 1, got {dict(shares)}")
-        self._shares[name] = {version: share for version, share in shares.items() if share > 0}
+        falling = sorted(shares.items(), key=lambda each: -each[1])
+        self._shares[name] = {version: share for version, share in falling if share > 0}
 
     def shadow(self, name: str, version: str | None) -> None:
         """From now on this version gets a copy of every request; None: none does."""
@@ -190,8 +191,7 @@ class Catalogue:
         if name not in self._versions:
             raise NotFound(f"there is no model {name!r}; there are {sorted(self._versions)}")
         if version is None:
-            shares = self._shares[name]
-            version = max(shares, key=lambda each: shares[each])
+            version = next(iter(self._shares[name]))
         if version not in self._versions[name]:
             known = sorted(self._versions[name])
             raise NotFound(f"model {name!r} has no version {version!r}; it has {known}")

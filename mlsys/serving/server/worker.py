@@ -9,6 +9,7 @@ was taken for dead, and is not, cannot write into another's answer.
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import pickle
@@ -104,6 +105,8 @@ def work(
     except BaseException as error:
         say(connection, ("broken", f"{type(error).__name__}: {error}"))
         return
+    gc.collect()
+    gc.freeze()  # what has been loaded stays, and is not looked through again between batches
     say(connection, ("ready", served.info))
     with contextlib.suppress(EOFError, ConnectionError):
         while True:

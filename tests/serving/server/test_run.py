@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlsys.serving.server.run import Settings
+from mlsys.serving.server.run import Settings, settle
 
 http = pytest.importorskip("tritonclient.http")
 pytestmark = pytest.mark.multiprocess
@@ -220,3 +221,14 @@ def test_policies_by_name() -> None:
     names = ["greedy", "none", "fixed", "aimd"]
     kinds = [type(Settings(policy=name).make_policy()).__name__ for name in names]
     assert kinds == ["Greedy", "OneByOne", "Fixed", "AIMD"]
+
+
+def test_what_has_been_loaded_is_not_looked_through_again():
+    loaded, threshold = [[] for _ in range(1000)], gc.get_threshold()
+    try:
+        settle()
+        assert gc.get_freeze_count() > len(loaded)
+        assert not any(each is loaded for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
