@@ -161,14 +161,19 @@ class Batcher(Generic[Item, Result]):
         finally:
             self.idle += 1
         now = self._loop.time()
+        try:
+            self.policy.done(now, batch, now - begun)
+            self.admission.done(now, len(batch), now - begun)
+            self._look()  # at once: the device shall not be idle while answers are written
+        finally:
+            self._answer(batch, results)
+
+    def _answer(self, batch: Sequence[Request], results: Sequence[Result | BaseException]) -> None:
         for request, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 self._fail(request, result)
             else:
                 self._succeed(request, result)
-        self.policy.done(now, batch, now - begun)
-        self.admission.done(now, len(batch), now - begun)
-        self._look_soon()
 
     def _succeed(self, request: Request, result: Result) -> None:
         _, future = self._open.get(request.number, (None, None))

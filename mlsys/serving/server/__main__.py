@@ -6,9 +6,8 @@ curl localhost:8000/v2/models/digits
 
 from __future__ import annotations
 
-import json
 import sys
-import time
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -34,9 +33,19 @@ def serve(
     token: Annotated[
         str, typer.Option(envvar="SERVING_TOKEN", help="That requests must bear; none by default.")
     ] = "",
-    quiet: Annotated[bool, typer.Option(help="No access log.")] = False,
+    control: Annotated[
+        str,
+        typer.Option(
+            envvar="SERVING_CONTROL",
+            help="Token of those who may load models over HTTP, which is running code here.",
+        ),
+    ] = "",
+    warm_up: Annotated[bool, typer.Option(help="Ask each model once before it is ready.")] = True,
+    log: Annotated[str, typer.Option(help="File for the log; - for the standard error.")] = "-",
+    quiet: Annotated[bool, typer.Option(help="Log faults only, and no requests.")] = False,
 ) -> None:
     """Serve models until SIGTERM or ctrl-C; what is under way is answered first."""
+    from mlsys.serving.server.access import JsonLines, faults_only
     from mlsys.serving.server.limits import Limits
     from mlsys.serving.server.run import Settings
     from mlsys.serving.server.run import serve as run
@@ -52,11 +61,15 @@ def serve(
         wait,
         queue,
         cache,
+        warm_up=warm_up,
+        control=control,
         limits=limits,
     )
     settings.make_policy()
-    log = (lambda entry: None) if quiet else _log
-    _loop()(run(model, settings, log, lambda text: print(text, file=sys.stderr, flush=True)))
+    with open(2 if log == "-" else log, "ab", buffering=0, closefd=log != "-") as file:
+        lines = JsonLines(file)
+        entries = faults_only(lines) if quiet else lines
+        _loop()(run(model, settings, entries, partial(print, file=sys.stderr, flush=True)))
 
 
 def _loop() -> Any:
@@ -68,11 +81,6 @@ def _loop() -> Any:
 
         return asyncio.run
     return uvloop.run
-
-
-def _log(entry: dict[str, Any]) -> None:
-    """One line of JSON."""
-    print(json.dumps({"time": round(time.time(), 3)} | entry), file=sys.stderr, flush=True)
 
 
 def main() -> None:

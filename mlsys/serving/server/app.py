@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from mlsys.serving.server import openinference, tensorflow
+from mlsys.serving.server import openapi, openinference, tensorflow
+from mlsys.serving.server.control import Control
 from mlsys.serving.server.errors import NotFound, Overloaded, ProtocolError
 from mlsys.serving.server.limits import Disconnected, Headers, Limits, Receive, headers_of
 from mlsys.serving.server.metrics import TYPE, Metrics
@@ -59,8 +60,9 @@ class App:
         metrics: Metrics | None = None,
         log: Log = lambda entry: None,
         version: str = "0",
+        control: Control | None = None,
     ) -> None:
-        self.catalogue, self.limits = catalogue, limits or Limits()
+        self.catalogue, self.limits, self.control = catalogue, limits or Limits(), control
         self.metrics, self.log, self.version = metrics or Metrics(), log, version
         self.ready = True
 
@@ -83,8 +85,10 @@ class App:
                 {
                     "method": scope["method"],
                     "path": scope["path"],
+                    "model": answer.model,
+                    "version": answer.version,
                     "status": answer.status,
-                    "ms": round(1e3 * seconds, 3),
+                    "seconds": round(seconds, 6),
                     "bytes": len(answer.body),
                 }
             )
@@ -93,7 +97,7 @@ class App:
         headers = headers_of(scope["headers"])
         try:
             path = scope["path"].strip("/").split("/")
-            if path[:2] != ["v2", "health"]:
+            if path[:2] not in (["v2", "health"], ["v2", "repository"]):  # that has its own token
                 self.limits.authorize(headers)
             if scope["method"] == "POST":
                 return await self._post(path, headers, receive)
@@ -111,7 +115,11 @@ class App:
     def _get(self, path: list[str]) -> Answer:
         match path:
             case ["v2"]:
-                return _json(openinference.server_metadata(self.version))
+                return _json(openinference.server_metadata(self.version, bool(self.control)))
+            case ["v2", "openapi.json"]:
+                secured = bool(self.limits.token)
+                about = openapi.document(self.catalogue, self.version, secured, bool(self.control))
+                return _json(about)
             case ["v2", "health", "live"]:
                 return _json({"live": True})
             case ["v2", "health", "ready"]:
@@ -152,9 +160,18 @@ class App:
             case ["v1", "models", name, "versions", version] if version.endswith(PREDICT):
                 version = version.removesuffix(PREDICT)
                 return await self._predict(name, version, headers, receive)
+            case ["v2", "repository", *what]:
+                return await self._change(what, headers, receive)
             case _:
                 raise NotFound(f"there is nothing to post to at /{'/'.join(path)}")
         return await self._infer(name, version, headers, receive)
+
+    async def _change(self, path: list[str], headers: Headers, receive: Receive) -> Answer:
+        if self.control is None:
+            raise ProtocolError(
+                "no models are loaded over HTTP here: see the option --control", 403
+            )
+        return _json(await self.control.answer(path, headers, receive))
 
     async def _infer(
         self, name: str, version: str | None, headers: Headers, receive: Receive
@@ -164,6 +181,8 @@ class App:
         body = await self.limits.read(headers, receive)
         inference = openinference.parse(body, _header_length(headers), info)
         served, outputs = await self._ask(name, version, inference.inputs, headers, receive)
+        if served is not info:  # another version has answered, and may have other outputs
+            inference = openinference.parse(body, _header_length(headers), served)
         text, length = openinference.answer(served, inference, outputs)
         extra: tuple[tuple[bytes, bytes], ...] = ()
         content = JSON

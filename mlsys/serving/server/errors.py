@@ -6,12 +6,17 @@ says no more than that. Whoever raises one of these need not know which protocol
 
 from __future__ import annotations
 
+MOST_SAID = 1000  # characters: what was sent is quoted, and must not come back a megabyte long
+
 
 class ProtocolError(Exception):
     """A request that cannot be answered. The message is for whoever sent it."""
 
     def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
+        if len(message) > MOST_SAID:
+            half = MOST_SAID // 2  # what was expected may stand at either end
+            message = f"{message[:half]} … {message[-half:]} ({len(message):,} characters)"
+        super().__init__(message.encode(errors="replace").decode())  # a lone surrogate is no text
         self.status = status
 
 

@@ -22,8 +22,10 @@ from mlsys.serving.server.tensors import DTYPES, Array, Info, Spec
 
 SERVER = "mlsys"
 EXTENSIONS = ["binary_tensor_data"]
+CONTROL = "model_repository"
 LENGTH = 4  # bytes in front of each element of BYTES
 MOST_AXES = 32
+MOST_UNPAID = 2**16  # of an array without elements, the product of its other lengths
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class Inference:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-def server_metadata(version: str) -> dict[str, Any]:
-    """What ``GET /v2`` answers."""
-    return {"name": SERVER, "version": version, "extensions": EXTENSIONS}
+def server_metadata(version: str, control: bool = False) -> dict[str, Any]:
+    """What ``GET /v2`` answers. control: whether models may be loaded and unloaded."""
+    extensions = [*EXTENSIONS, CONTROL] if control else EXTENSIONS
+    return {"name": SERVER, "version": version, "extensions": extensions}
 
 
 def model_metadata(info: Info, versions: Sequence[str]) -> dict[str, Any]:
@@ -161,10 +164,10 @@ def _from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> A
             raise ProtocolError(f"input {name!r}: expected strings for type BYTES")
         array = np.empty(len(flat), object)
         array[:] = [each.encode() for each in flat]
-        return array.reshape(shape)
+        return _shaped(name, array, shape)
     kinds = {bool} if datatype == "BOOL" else {int, float} if datatype[0] == "F" else {int}
     if not {*map(type, flat)} <= kinds:
-        raise ProtocolError(f"input {name!r}: expected numbers of type {datatype}")
+        raise ProtocolError(f"input {name!r}: expected {elements_of(datatype)}")
     try:
         with np.errstate(over="ignore"):  # looked at below
             array = np.array(flat, DTYPES[datatype])
@@ -172,6 +175,22 @@ def _from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> A
         raise ProtocolError(f"input {name!r}: a number is too large for {datatype}") from None
     if datatype[0] == "F" and not np.isfinite(array).all():
         raise ProtocolError(f"input {name!r}: expected finite numbers that fit into {datatype}")
+    return _shaped(name, array, shape)
+
+
+def elements_of(datatype: str) -> str:
+    """What JSON should have for a type, in words."""
+    words = {"BOOL": "true or false for", "BYTES": "strings for"}
+    return f"{words.get(datatype, 'numbers of')} type {datatype}"
+
+
+def _shaped(name: str, array: Array, shape: tuple[int, ...]) -> Array:
+    """An array without elements pays for no length, and a model may make room for its lengths."""
+    if not array.size and math.prod(length or 1 for length in shape) > MOST_UNPAID:
+        raise ProtocolError(
+            f"input {name!r}: shape {[*shape]} has no elements; expected at most {MOST_UNPAID:,} "
+            f"as the product of its other lengths"
+        )
     return array.reshape(shape)
 
 
@@ -190,13 +209,13 @@ def _from_binary(name: str, datatype: str, shape: tuple[int, ...], raw: memoryvi
     """Numbers as they lie in memory, little end first; not copied."""
     count, dtype = math.prod(shape), DTYPES[datatype]
     if datatype == "BYTES":
-        return _strings(name, count, raw).reshape(shape)
+        return _shaped(name, _strings(name, count, raw), shape)
     if count * dtype.itemsize != len(raw):
         raise ProtocolError(
             f"input {name!r}: shape {[*shape]} of {datatype} takes {count * dtype.itemsize} bytes, "
             f"and binary_data_size is {len(raw)}"
         )
-    return np.frombuffer(raw, dtype).reshape(shape)
+    return _shaped(name, np.frombuffer(raw, dtype), shape)
 
 
 def _strings(name: str, count: int, raw: memoryview) -> Array:
@@ -219,20 +238,29 @@ def _wanted(
     request: Mapping[str, Any], parameters: Mapping[str, Any], info: Info
 ) -> tuple[Wanted, ...]:
     """The outputs that are asked for; all of them, if none is named."""
-    binary = bool(parameters.get("binary_data_output", False))
+    binary = _flag(parameters, "binary_data_output", False)
     names = [spec.name for spec in info.outputs]
     asked = request.get("outputs")
     if asked is None:
         return tuple(Wanted(name, binary) for name in names)
     if type(asked) is not list:
         raise ProtocolError('expected "outputs" to be a list')
-    found = []
+    found: dict[str, Wanted] = {}
     for each in asked:
-        if type(each) is not dict or each.get("name") not in names:
-            name = each.get("name") if type(each) is dict else each
+        name = each.get("name") if type(each) is dict else each
+        if name not in names:
             raise ProtocolError(f"model {info.name!r} has the outputs {names}, not {name!r}")
-        found.append(Wanted(each["name"], bool(_parameters(each).get("binary_data", binary))))
-    return tuple(found)
+        if name in found:  # an answer would be as long as its question says it often
+            raise ProtocolError(f"output {name!r} is asked for twice")
+        found[name] = Wanted(name, _flag(_parameters(each), "binary_data", binary))
+    return tuple(found.values())
+
+
+def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
+    flag = parameters.get(name, otherwise)
+    if type(flag) is not bool:
+        raise ProtocolError(f"parameter {name!r}: expected true or false, got {flag!r}")
+    return flag
 
 
 # ------------------------------------------------------------ answers

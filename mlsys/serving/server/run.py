@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,11 +24,14 @@ from mlsys.serving.batching.policies import AIMD, Fixed, Greedy, OneByOne
 from mlsys.serving.batching.policy import Policy
 from mlsys.serving.server.app import App, Log
 from mlsys.serving.server.cache import LRU, Coalescing
-from mlsys.serving.server.connection import Connection
+from mlsys.serving.server.control import Control, Repository
+from mlsys.serving.server.heads import Bounded
 from mlsys.serving.server.limits import Limits
 from mlsys.serving.server.metrics import Metrics
+from mlsys.serving.server.models import ModelError
 from mlsys.serving.server.replicas import Arrays, Replicas
 from mlsys.serving.server.versions import Catalogue, Endpoint
+from mlsys.serving.server.warmup import warm
 
 LOOPBACK = "127.0.0.1"
 
@@ -38,7 +42,9 @@ class Settings:
 
     policy: greedy, none, fixed or aimd. objective: seconds that a batch may take (aimd). wait:
     seconds that the first of a batch waits for others (fixed). queue: requests that may wait.
-    cache: answers that are kept. grace: seconds for what is under way at the end.
+    cache: answers that are kept. grace: seconds for what is under way at the end. warm_up: whether
+    models are asked once before they are ready. control: the token of those who may load models,
+    that is, run code here; "": nobody may.
     """
 
     host: str = LOOPBACK
@@ -52,7 +58,17 @@ class Settings:
     cache: int = 0
     hang: float = 30.0
     grace: float = 20.0
+    warm_up: bool = True
+    control: str = ""
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.control and self.control == self.limits.token:
+            raise ValueError("control: expected another token than that of all requests")
+
+    def for_control(self) -> Limits:
+        """The limits of requests that load models."""
+        return replace(self.limits, token=self.control)
 
     def make_policy(self) -> Policy:
         """A new policy. Raises ValueError for a name that is not known."""
@@ -80,6 +96,13 @@ async def endpoint_of(
     info = await replicas.start()
     info = replace(info, name=name or info.name, version=version or info.version)
     replicas.info = info
+    try:
+        _check_words(info.name, info.version)
+        if settings.warm_up:
+            await warm(replicas.run, info, settings.workers)
+    except BaseException:
+        await replicas.close()
+        raise
     policy = settings.make_policy() if info.batched else OneByOne()
 
     async def run(items: Sequence[Arrays]) -> Sequence[Arrays | BaseException]:
@@ -93,6 +116,14 @@ async def endpoint_of(
     return Endpoint(info, batcher, replicas.close, cache)
 
 
+def _check_words(*words: str) -> None:
+    """What stands in addresses. Raises `ModelError`."""
+    for word in words:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", word):
+            expected = "expected up to 100 letters, digits, and . _ - as name and version"
+            raise ModelError(f"{expected} of a model, got {word!r}")
+
+
 class Server(uvicorn.Server):
     """Says that it is not ready as soon as it is to end."""
 
@@ -103,7 +134,8 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
-                http=Connection,
+                http=Bounded,
+                ws="none",
                 access_log=False,
                 lifespan="off",
                 log_level="warning",
@@ -149,13 +181,26 @@ async def serve(models: Sequence[str], settings: Settings, log: Log, say: Any = 
     models: of each ``[NAME=]MODULE:OBJECT``.
     """
     metrics, catalogue = Metrics(), Catalogue()
+
+    async def make(model: str, name: str, version: str) -> Endpoint:
+        return await endpoint_of(model, settings, metrics, log, name, version)
+
+    repository = Repository(catalogue, make)
     try:
         for given in models:
             name, _, model = given.rpartition("=")
-            catalogue.add(await endpoint_of(model, settings, metrics, log, name))
-        app = App(catalogue, limits=settings.limits, metrics=metrics, log=log)
+            await repository.add(model, name)
+        app = App(
+            catalogue,
+            limits=settings.limits,
+            metrics=metrics,
+            log=log,
+            control=Control(repository, settings.for_control()) if settings.control else None,
+        )
         server = Server(app, settings)
         say(f"serving {sorted(catalogue.models())} at http://{settings.host}:{settings.port}")
+        if settings.control:
+            say("whoever bears the token for control may load models, that is, run code here")
         settle()
         await server.serve()
         if not server.started:

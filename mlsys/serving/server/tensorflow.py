@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from mlsys.serving.server.errors import ProtocolError
+from mlsys.serving.server.openinference import MOST_AXES, elements_of
 from mlsys.serving.server.tensors import Array, Info, Spec
 
 B64 = "b64"
@@ -70,17 +71,25 @@ def _array(spec: Spec, value: Any) -> Array:
         array = np.array(_decoded(value), dtype=object)
         kinds = {*map(type, array.ravel().tolist())}
         wanted = _kinds(spec.datatype)
+        if list in kinds:
+            raise ProtocolError(f"input {spec.name!r}: expected lists of equal length and depth")
         if not kinds <= wanted:
-            raise ProtocolError(f"input {spec.name!r}: expected numbers of type {spec.datatype}")
+            raise ProtocolError(f"input {spec.name!r}: expected {elements_of(spec.datatype)}")
         with np.errstate(over="ignore"):
             typed = array if spec.datatype == "BYTES" else array.astype(spec.dtype)
-    except (ValueError, OverflowError) as error:
+    except OverflowError:
+        raise _too_large(spec) from None
+    except ValueError as error:
         raise ProtocolError(f"input {spec.name!r}: {error}") from None
     if typed.dtype.kind == "f" and not np.isfinite(typed).all():
         raise ProtocolError(f"input {spec.name!r}: expected finite numbers of {spec.datatype}")
     if typed.dtype.kind in "iu" and not (typed == array).all():
-        raise ProtocolError(f"input {spec.name!r}: a number is too large for {spec.datatype}")
+        raise _too_large(spec)
     return typed
+
+
+def _too_large(spec: Spec) -> ProtocolError:
+    return ProtocolError(f"input {spec.name!r}: a number is too large for {spec.datatype}")
 
 
 def _kinds(datatype: str) -> set[type]:
@@ -89,10 +98,12 @@ def _kinds(datatype: str) -> set[type]:
     return {bool} if datatype == "BOOL" else {int, float} if datatype[0] == "F" else {int}
 
 
-def _decoded(value: Any) -> Any:
-    """Strings as bytes, and what is written in base 64."""
+def _decoded(value: Any, axes: int = MOST_AXES) -> Any:
+    """Strings as bytes, and what is written in base 64. axes: that may still follow."""
     if type(value) is list:
-        return [_decoded(each) for each in value]
+        if not axes:
+            raise ValueError(f"expected lists in lists at most {MOST_AXES} deep")
+        return [_decoded(each, axes - 1) for each in value]
     if type(value) is str:
         return value.encode()
     if type(value) is dict and value.keys() == {B64} and type(value[B64]) is str:

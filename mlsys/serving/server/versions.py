@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from mlsys.serving.batching.live import Batcher, Closed, Dropped, Refused
@@ -175,6 +175,22 @@ class Catalogue:
         task.add_done_callback(self._leaving.discard)
         return asyncio.shield(task)  # whoever stops waiting does not stop it
 
+    def drop(self, name: str) -> Awaitable[None]:
+        """Take a model away with all its versions, whatever falls to them; await it to see it gone.
+
+        From the next request on there is no such model. What has been asked is answered.
+        """
+        self.endpoint(name)
+        self._shares[name] = {}
+        leaving = [self.remove(name, version) for version in [*self._versions[name]]]
+        del self._versions[name], self._shares[name]
+        return _all(leaving)
+
+    def routes(self, name: str) -> tuple[dict[str, float], str | None]:
+        """The shares of a model's versions, the largest first, and which is its shadow."""
+        self.endpoint(name)
+        return dict(self._shares[name]), self._shadows.get(name)
+
     async def close(self) -> None:
         """Answer what has been asked, and end all."""
         for copy in self._copies:
@@ -278,6 +294,10 @@ async def _within(seconds: float, answer: Coroutine[Any, Any, Arrays]) -> Arrays
         if not limit.expired():
             raise
         raise TimedOut(f"there was no answer within {seconds:g} s") from None
+
+
+async def _all(those: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*those)
 
 
 def _for_reading(outputs: Arrays) -> Arrays:

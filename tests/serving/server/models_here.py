@@ -46,6 +46,16 @@ def itself():
     return Function(lambda x: x, spec, [Spec("y", "FP32", (3,))], name="itself")
 
 
+def cold(x):
+    """Does not know what to make of zeros."""
+    if not x.any():
+        raise ValueError("zeros")
+    return 2 * x
+
+
+cold = Function(cold, [Spec("x", "FP32", (3,))], [Spec("y", "FP32", (3,))], name="cold")
+
+
 def broken():
     raise RuntimeError("no weights here")
 

@@ -10,6 +10,12 @@ import pytest
 pytestmark = pytest.mark.multiprocess
 
 
+OPTIONS = [
+    "model", "host", "port", "workers", "policy", "cache", "body", "token", "quiet", "control",
+    "warm-up", "log",
+]  # fmt: skip
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mlsys.serving.server", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=50)
@@ -18,7 +24,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_option() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for option in ("model", "host", "port", "workers", "policy", "cache", "body", "token", "quiet"):
+    for option in OPTIONS:
         assert f"--{option}" in done.stdout
 
 

@@ -98,6 +98,10 @@ HUGE = 2**62
         ({"shape": "2"}, "whole numbers >= 0"),
         ({"shape": [1] * 40}, "at most 32"),
         ({"shape": [HUGE, HUGE]}, "elements, data 2"),
+        ({"shape": [HUGE, HUGE, 0], "data": []}, "at most 65,536 as the product"),
+        ({"shape": [0, 10**6], "data": []}, "at most 65,536 as the product"),
+        ({"datatype": "BYTES", "shape": [0, HUGE], "data": []}, "at most 65,536 as the product"),
+        ({"datatype": "BOOL", "data": [1, 2]}, "expected true or false for type BOOL"),
         ({"data": None}, '"data", a list'),
         ({"data": [1, "2"]}, "expected numbers of type FP32"),
         ({"data": [1, None]}, "expected numbers of type FP32"),
@@ -156,6 +160,24 @@ def test_outputs_are_those_that_are_asked_for():
     body = json.dumps({"inputs": [GOOD], "outputs": [{"name": "z"}]}).encode()
     with pytest.raises(ProtocolError, match="has the outputs \\['y'\\], not 'z'"):
         parse(body, None, info("FP32", ()))
+    body = json.dumps({"inputs": [GOOD], "outputs": [{"name": "y"}] * 2}).encode()
+    with pytest.raises(ProtocolError, match="'y' is asked for twice"):
+        parse(body, None, info("FP32", ()))
+
+
+@pytest.mark.parametrize("flag", [0, 1, "no", None, [], {}])
+def test_a_flag_is_true_or_false(flag):
+    binary = {"outputs": [{"name": "y", "parameters": {"binary_data": flag}}]}
+    for wrong in (binary, {"parameters": {"binary_data_output": flag}}):
+        body = json.dumps({"inputs": [GOOD]} | wrong).encode()
+        with pytest.raises(ProtocolError, match="expected true or false"):
+            parse(body, None, info("FP32", ()))
+
+
+def test_an_array_without_elements_may_have_lengths():
+    empty = GOOD | {"shape": [2**16, 0], "data": []}
+    inference = parse(json.dumps({"inputs": [empty]}).encode(), None, info("FP32"))
+    assert inference.inputs["x"].shape == (2**16, 0)
 
 
 @given(st.binary(max_size=200), st.one_of(st.none(), st.integers(-1, 250)))

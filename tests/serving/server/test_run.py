@@ -16,13 +16,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mlsys.serving.server.run import Settings, settle
+from mlsys.serving.server.limits import Limits
+from mlsys.serving.server.metrics import Metrics
+from mlsys.serving.server.models import ModelError
+from mlsys.serving.server.run import Settings, endpoint_of, settle
 
 http = pytest.importorskip("tritonclient.http")
 pytestmark = pytest.mark.multiprocess
@@ -191,6 +194,77 @@ def test_a_client_that_sends_byte_by_byte_hinders_nobody() -> None:
         assert post(port)[0] == 200
 
 
+HEAD = b"POST /v2/models/double/infer HTTP/1.1\r\nHost: x\r\n"
+LENGTH = b"Content-Length: %d\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+RAW = [  # what is sent, and the statuses that may answer it; 0: the connection is closed
+    (HEAD + LENGTH % len(BODY) + BODY, {200}),
+    (HEAD + CHUNKED + b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n", {200}),
+    (HEAD + LENGTH % 20 + BODY, {400}),
+    (HEAD + b"\r\n" + BODY, {400}),
+    (HEAD + LENGTH % 10**11 + BODY, {413}),
+    (HEAD + b"Content-Length: 1e3\r\n\r\n" + BODY, {400}),
+    (HEAD + CHUNKED + b"zz\r\n" + BODY, {400}),
+    (HEAD + CHUNKED + b"f" * 30 + b"\r\n" + BODY, {400}),
+    (HEAD + CHUNKED + (b"100000\r\n" + b"x" * 2**20 + b"\r\n") * 9, {413}),
+    (HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\n" + LENGTH % len(BODY) + BODY, {400}),
+    (b"GET /v2/models/%ff%00%0a HTTP/1.1\r\nHost: x\r\n\r\n", {404}),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400}),
+    (b"GET /v2 HTTP/1.1\r\na: " + b"b" * 2**25, {431, 0}),  # 0: reset before it was read
+    (b"GET /v2 HTTP/1.1\r\n" + b"a: b\r\n" * 2**22, {431, 0}),
+    (b"GET /" + b"a" * 2**24, {431, 0}),
+]
+
+
+def answered(port: int, data: bytes) -> int:
+    """The status of the answer to raw bytes; 0 if the connection was reset before it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        with suppress(OSError):  # the server has heard enough
+            client.sendall(data)
+        try:
+            said = client.recv(2**16)
+        except OSError:
+            return 0
+    if b" 200 " not in said[:20] and said:
+        assert json.loads(said.partition(b"\r\n\r\n")[2])["error"]
+    return int(said.split()[1]) if said else 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_raw_bytes_of_every_kind_are_answered_and_not_kept() -> None:
+    with server("--quiet", "--body", str(2**22)) as (process, port):
+        before = resident(process.pid)
+        for data, statuses in RAW:
+            assert answered(port, data) in statuses, data[:100]
+            assert post(port)[0] == 200
+        assert resident(process.pid) - before < 2**24  # 100 MB were sent
+
+
+def test_the_log_is_json_and_tells_no_secrets(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with server("--log", str(log), "--token", "sesame") as (_, port):
+        assert post(port)[0] == 401
+        path = "/v2/models/a%0a%1b[2Jb?token=sesame"
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+        request.add_header("Authorization", "Bearer sesame")
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(request, timeout=10)
+    text = log.read_bytes()
+    assert b"sesame" not in text and all(0x20 <= byte < 0x7F or byte == 10 for byte in text)
+    entries = [json.loads(line) for line in text.splitlines()]
+    assert [(e["method"], e["status"]) for e in entries if e["path"] != "/v2/health/ready"] == [
+        ("POST", 401), ("GET", 404)
+    ]  # fmt: skip
+    assert entries[-1]["path"] == "/v2/models/a\n\x1b[2Jb"
+    assert entries[-1].keys() == {
+        "time", "method", "path", "model", "version", "status", "seconds", "bytes"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
@@ -215,6 +289,45 @@ def test_a_port_that_is_taken_is_said() -> None:
         done = subprocess.run(command(port=port), capture_output=True, text=True, timeout=50)
     assert done.returncode != 0 and "address already in use" in done.stderr.lower()
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "version", "why"),
+    [
+        ("cold", "", "", "to warm it up, and failed: the model raised ValueError: zeros"),
+        ("double", "double", "1/infer", "expected up to 100 letters"),
+    ],
+)
+def test_a_model_that_cannot_be_used_leaves_nothing_behind(model, name, version, why) -> None:
+    async def main() -> None:
+        given = f"{HERE}:{model}", Settings(), Metrics(), print, name, version
+        with pytest.raises(ModelError, match=why):
+            await endpoint_of(*given)
+
+    before = set(children(os.getpid()))
+    asyncio.run(main())
+    assert not [pid for pid in set(children(os.getpid())) - before if worker(pid)]
+
+
+def test_a_model_need_not_be_warmed_up() -> None:
+    async def main() -> None:
+        settings = Settings(warm_up=False)
+        endpoint = await endpoint_of(f"{HERE}:cold", settings, Metrics(), print)
+        answer = await endpoint.predict({"x": np.ones((1, 3), np.float32)})
+        assert answer["y"].tolist() == [[2, 2, 2]]
+        await endpoint.close()
+
+    asyncio.run(main())
+
+
+def worker(pid: int) -> bool:
+    """A process with a model, and not Python's own tracker of shared memory."""
+    return runs(pid) and b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_who_may_ask_may_not_therefore_load_models() -> None:
+    with pytest.raises(ValueError, match="another token"):
+        Settings(control="sesame", limits=Limits(token="sesame"))
 
 
 def test_policies_by_name() -> None:

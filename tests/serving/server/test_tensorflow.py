@@ -80,7 +80,9 @@ def test_bytes_are_text_or_base_64():
         (body(instances=[[1, "2"]]), "numbers of type FP32"),
         (body(instances=[[1, None]]), "numbers of type FP32"),
         (body(instances=[[1, 1e300]]), "finite numbers"),
-        (body(instances=[[1, 2], [3]]), "input 'x'"),
+        (body(instances=[[1, 2], [3]]), "equal length and depth"),
+        (body(instances=[[[1], 2]]), "equal length and depth"),
+        (b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", "32 deep"),
     ],
 )
 def test_a_wrong_request_is_told_what_was_expected(request_, why):
@@ -95,7 +97,7 @@ def test_whole_numbers_that_do_not_fit_are_refused(datatype):
     limits = np.iinfo(DTYPES[datatype])
     assert parse(body(instances=[int(limits.max)]), info).inputs["x"][0] == limits.max
     for beyond in (int(limits.max) + 1, int(limits.min) - 1):
-        with pytest.raises(ProtocolError):
+        with pytest.raises(ProtocolError, match=r"too large for|numbers of type"):
             parse(body(instances=[beyond]), info)
 
 

@@ -429,3 +429,25 @@ def test_closed_is_closed_when_all_inside_are_answered(cached):
             await one.predict(X)
 
     run_virtual(main())
+
+
+def test_a_model_that_is_dropped_answers_what_it_was_asked():
+    async def main():
+        catalogue, ended = Catalogue(), []
+        for number in range(3):
+            catalogue.add(endpoint(version=number, ended=ended))
+        catalogue.route("m", {"0": 0.5, "1": 0.5})
+        catalogue.shadow("m", "2")
+        assert catalogue.routes("m") == ({"0": 0.5, "1": 0.5}, "2")
+        asks = [asyncio.create_task(catalogue.predict("m", None, X)) for _ in range(20)]
+        await asyncio.sleep(0)
+        dropped = catalogue.drop("m")
+        with pytest.raises(NotFound, match=r"no model 'm'; there are \[\]"):
+            await catalogue.predict("m", None, X)
+        assert ended == [] and catalogue.models() == {}
+        await dropped
+        assert sorted(ended) == ["0", "1", "2"] and len(await asyncio.gather(*asks)) == 20
+        catalogue.add(endpoint(version=0, ended=ended))  # as if it had never been there
+        assert catalogue.routes("m") == ({"0": 1.0}, None)
+
+    run_virtual(main())
