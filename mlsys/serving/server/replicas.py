@@ -21,6 +21,7 @@ import numpy as np
 from mlsys.serving.server.errors import ModelFault, ProtocolError, TimedOut, Unavailable
 from mlsys.serving.server.models import ModelError
 from mlsys.serving.server.tensors import Array, Info, check_outputs
+from mlsys.serving.server.warmup import warm
 from mlsys.serving.server.worker import halves, hear, say, work
 
 Arrays = dict[str, Array]
@@ -124,7 +125,8 @@ class Replicas:
     """``count`` workers with the model of this name. Use it inside a running event loop.
 
     room: bytes of shared memory for each; larger batches cross the socket. hang: seconds after
-    which a worker is stopped. loading: seconds that a model may take to load.
+    which a worker is stopped. loading: seconds that a model may take to load. warm_up: each worker,
+    a later one too, is asked once before it is one.
     """
 
     def __init__(
@@ -136,12 +138,14 @@ class Replicas:
         hang: float = 30.0,
         loading: float = 120.0,
         threads: int | None = 1,
+        warm_up: bool = False,
         log: Callable[[str], object] = lambda text: None,
     ) -> None:
         if count < 1:
             raise ValueError(f"count: expected at least 1, got {count}")
         self.model, self.count, self.hang, self.loading = model, count, hang, loading
         self._room, self._threads, self._log = room, threads, log
+        self._warm_up = warm_up
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._workers: set[Worker] = set()
         self._repairs: set[asyncio.Task[None]] = set()
@@ -189,6 +193,8 @@ class Replicas:
         self._workers.add(worker)
         try:
             info = await worker.start(self.loading)
+            if self._warm_up:
+                await warm(lambda items: worker.ask(items, self.hang), info)
         except BaseException:
             self._discard(worker)
             raise

@@ -31,7 +31,6 @@ from mlsys.serving.server.metrics import Metrics
 from mlsys.serving.server.models import ModelError
 from mlsys.serving.server.replicas import Arrays, Replicas
 from mlsys.serving.server.versions import Catalogue, Endpoint
-from mlsys.serving.server.warmup import warm
 
 LOOPBACK = "127.0.0.1"
 
@@ -91,6 +90,7 @@ async def endpoint_of(
         model,
         count=settings.workers,
         hang=settings.hang,
+        warm_up=settings.warm_up,
         log=lambda text: log({"workers": text}),
     )
     info = await replicas.start()
@@ -98,8 +98,6 @@ async def endpoint_of(
     replicas.info = info
     try:
         _check_words(info.name, info.version)
-        if settings.warm_up:
-            await warm(replicas.run, info, settings.workers)
     except BaseException:
         await replicas.close()
         raise

@@ -7,16 +7,15 @@ gives what it has announced. Both had better not happen to a user.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from mlsys.serving.server.models import ModelError
-from mlsys.serving.server.tensors import Array, Info
+from mlsys.serving.server.tensors import Array, Info, check_outputs
 
 Arrays = dict[str, Array]
-Run = Callable[[Sequence[Arrays]], Awaitable[Sequence[Arrays | BaseException]]]
+Ask = Callable[[Sequence[Arrays]], Awaitable[Arrays]]
 
 
 def example(info: Info) -> Arrays:
@@ -34,15 +33,13 @@ def example(info: Info) -> Arrays:
     return found
 
 
-async def warm(run: Run, info: Info, workers: int) -> None:
-    """Ask each of the idle workers behind ``run`` once. Raises `ModelError` that says what failed.
-
-    They are asked at the same time, so that none is asked twice.
-    """
-    answers = await asyncio.gather(*(run([example(info)]) for _ in range(workers)))
-    for (answer,) in answers:
-        if isinstance(answer, BaseException):
-            raise ModelError(
-                f"model {info.name!r} was asked once with zeros, to warm it up, and failed: "
-                f"{answer}. If it need not answer zeros, leave it out with --no-warm-up"
-            )
+async def warm(ask: Ask, info: Info) -> None:
+    """Ask a worker once. Raises `ModelError` that says what failed."""
+    try:
+        check_outputs(info, await ask([example(info)]), 1)
+    except Exception as error:
+        raise ModelError(
+            f"model {info.name!r} was asked once with zeros, to warm it up, and failed: "
+            f"{str(error) or 'its process has ended'}. If it need not answer zeros, leave it out "
+            f"with --no-warm-up"
+        ) from None

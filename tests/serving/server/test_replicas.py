@@ -144,3 +144,34 @@ def test_killed_from_outside_under_load_every_request_is_answered_once():
 def test_a_model_that_cannot_be_loaded_says_why(model, why):
     with pytest.raises(ModelError, match=why):
         served(None, model)
+
+
+def test_a_worker_that_takes_the_place_of_another_is_warmed_up_too(tmp_path):
+    """The model notes each question; the first of each process is all zeros."""
+    path = tmp_path / "noting.py"
+    path.write_text(
+        "import os, numpy as np\n"
+        "from mlsys.serving.server.models import Function\n"
+        "from mlsys.serving.server.tensors import Spec\n"
+        "def answer(x):\n"
+        f"    with open({str(tmp_path / 'noted')!r}, 'a') as file:\n"
+        "        print(os.getpid(), float(np.abs(x).sum()), file=file)\n"
+        "    return x\n"
+        "def model():\n"
+        "    return Function(answer, [Spec('x', 'FP32', (3,))], [Spec('y', 'FP32', (3,))])\n"
+    )
+
+    async def main():
+        replicas = Replicas(f"{path}:model", warm_up=True)
+        await replicas.start()
+        try:
+            os.kill(replicas.pids[0], signal.SIGKILL)
+            await asyncio.wait_for(replicas.run([item(1)]), 40)
+        finally:
+            await replicas.close()
+
+    asyncio.run(main())
+    noted = [line.split() for line in (tmp_path / "noted").read_text().splitlines()]
+    first = {pid: float(total) for pid, total in reversed(noted)}
+    assert len(first) == 2 and set(first.values()) == {0.0}
+    assert float(noted[-1][1]) == 4.0  # 1, 1, 2: the question

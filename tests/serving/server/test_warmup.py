@@ -1,8 +1,9 @@
-"""What a model is asked first fits it, each worker is asked once, and a failure has a reason."""
+"""What a model is asked first fits it, it is asked once, and a failure has a reason."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mlsys.serving.server.errors import ModelFault
 from mlsys.serving.server.models import ModelError
+from mlsys.serving.server.replicas import Died
 from mlsys.serving.server.tensors import DTYPES, Info, Spec, check_inputs
 from mlsys.serving.server.warmup import example, warm
 
@@ -34,33 +36,38 @@ def test_the_example_fits_and_is_one_row_of_nothing(specs, batched):
         assert all(size in (1, wanted) for size, wanted in zip(array.shape, info.full_shape(spec)))
 
 
-@given(st.integers(1, 5))
-def test_each_worker_is_asked_once(workers):
-    """As behind `Replicas`: whoever is free is asked, and is not free while it answers."""
-    info, asked = info_of([("FP32", (2,))]), []
+def warmed(ask, info):
+    asyncio.run(warm(ask, info))
 
-    async def main():
-        idle = asyncio.Queue()
-        for number in range(workers):
-            idle.put_nowait(number)
 
-        async def run(items):
-            worker = await idle.get()
-            asked.append(worker)
-            await asyncio.sleep(0)
-            idle.put_nowait(worker)
-            return items
+def test_it_is_asked_once_and_its_answer_is_looked_at():
+    info, asked = info_of([("FP64", (2,))]), []
+    info = replace(info, outputs=(Spec("y", "FP32", ()),))
 
-        await warm(run, info, workers)
+    def answering(array):
+        async def ask(items):
+            asked.append(items)
+            return {"y": array}
 
-    asyncio.run(main())
-    assert sorted(asked) == [*range(workers)]
+        return ask
+
+    warmed(answering(np.zeros(1, np.float32)), info)
+    ((inputs,),) = asked
+    assert np.array_equal(inputs["x0"], np.zeros((1, 2)))
+    for wrong in (np.zeros(1), np.zeros(2, np.float32), np.full(1, np.nan, np.float32)):
+        with pytest.raises(ModelError, match="to warm it up, and failed: output 'y'"):
+            warmed(answering(wrong), info)
 
 
 def test_a_failure_says_what_was_asked_and_how_to_do_without():
-    async def run(items):
-        assert np.array_equal(items[0]["x0"], np.zeros((1, 2)))
-        return [ModelFault("the model raised ZeroDivisionError")]
+    async def ask(items):
+        raise ModelFault("the model raised ZeroDivisionError")
 
     with pytest.raises(ModelError, match=r"'m' .* zeros, .* ZeroDivisionError.* --no-warm-up"):
-        asyncio.run(warm(run, info_of([("FP64", (2,))]), 2))
+        warmed(ask, info_of([("FP64", (2,))]))
+
+    async def die(items):
+        raise Died
+
+    with pytest.raises(ModelError, match="failed: its process has ended"):
+        warmed(die, info_of([("FP64", (2,))]))
