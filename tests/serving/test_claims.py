@@ -15,9 +15,12 @@ import pytest
 from mlsys.serving.batching import claims, experiments
 from mlsys.serving.batching.experiments import CONVOLUTIONAL, LINEAR, OBJECTIVE
 from mlsys.serving.batching.policies import OneByOne
+from mlsys.serving.pipelines import claims as pipeline_claims
+from mlsys.serving.pipelines import experiments as pipeline_experiments
+from mlsys.serving.pipelines import nested
 from mlsys.serving.server import claims as server_claims
 
-MODULES = (claims, server_claims)
+MODULES = (claims, server_claims, pipeline_claims)
 CLAIMS = {name: claim for module in MODULES for name, claim in module.CLAIMS.items()}
 
 
@@ -27,6 +30,11 @@ def once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("gain", "slower_device"):
             patch.setattr(experiments, name, cache(getattr(experiments, name)))
+        for name in ("provisioned", "changing"):
+            once_only = cache(getattr(pipeline_experiments, name))
+            patch.setattr(pipeline_experiments, name, once_only)
+        for name in ("shared", "early_exit"):
+            patch.setattr(nested, name, cache(getattr(nested, name)))
         yield
 
 
@@ -84,6 +92,35 @@ def test_a_slower_device_is_noticed_in_a_dozen_batches() -> None:
     assert found.settled() < 12 * 2 * OBJECTIVE
     sizes = found.sizes[found.begun > found.change + 1][:-1]  # the last one takes the rest
     assert sizes.max() < after + 1 and sizes.min() > 0.85 * after
+
+
+def test_stages_that_are_planned_cost_a_fraction_of_whole_copies() -> None:
+    """What is planned costs less than copies for the mean, and much less than for the peak."""
+    for found in pipeline_experiments.provisioned((0.1, 0.2, 0.4)):
+        assert found.planned < 0.8 * found.mean
+        assert found.times > 2
+        assert found.late[0] < 0.02
+
+
+def test_the_envelope_is_cheaper_than_the_peak_and_less_late_than_the_rate() -> None:
+    low, high, copies, rate, tuned = pipeline_experiments.changing()
+    assert low.paid < tuned.paid < 0.8 * high.paid < 0.5 * copies.paid
+    assert high.late < 0.01 and tuned.late < 0.03
+    assert rate.late > 2.5 * tuned.late and low.late > 0.5
+    assert tuned.paid < 1.15 * rate.paid
+
+
+def test_shared_parameters_are_a_fraction_and_so_is_the_work() -> None:
+    found = nested.shared()
+    assert found.nbytes[0] > 4 * found.nbytes[1]
+    assert found.steps[0] > 3 * found.steps[1]
+
+
+def test_an_exit_saves_a_third_and_loses_less_than_a_hundredth() -> None:
+    found = nested.early_exit()
+    alone, cascade, early = found.cost
+    assert early < cascade < 0.67 * alone
+    assert found.small + 0.03 < found.large - 0.01 < found.accuracy
 
 
 @pytest.mark.multiprocess
