@@ -279,7 +279,7 @@ def after_shift(student, rng):
 )
 def after_burst(student, rng):
     traffic = [burst(rng, 2.2, day=3)[:2] for _ in range(20)]
-    moments = [begin + days.day + int(rng.integers(days.start)) for days, begin in traffic]
+    moments = [begin + days.day + int(rng.integers(-2, 2)) for days, begin in traffic]
     off = error(student, [(days, now) for (days, _), now in zip(traffic, moments)])
     assert off <= 0.16, (
         f"20 questions, one day after a burst of 2.2 times the traffic: expected an error of at "
@@ -308,7 +308,7 @@ def mean(numbers):
 def few_turned_away(student, rng):
     played = two_days(student, rng)
     away, times = mean(p.away() for p in played), mean(p.times() for p in played)
-    assert times <= 4, f"this costs {times:.1f} times what is needed: so dear it is no art"
+    assert times <= 5, f"this costs {times:.1f} times what is needed: so dear it is no art"
     if away > 0.012:
         worst = max(played, key=lambda p: p.away())
         told = f"expected at most 1.2 % turned away, got {away:.2%}: {worst.worst()}"
@@ -318,7 +318,7 @@ def few_turned_away(student, rng):
 
 @of_provision(
     points=10,
-    title="at most 1.25 times the cost of who knows the future",
+    title="at most 1.3 times the cost of who knows the future",
     hint="How much more than the forecast is needed depends on how far traffic strays from it, "
     "which differs from service to service: measure it in `past`.",
 )
@@ -326,9 +326,9 @@ def cost_is_near_hindsight(student, rng):
     played = two_days(student, rng)
     away, times = mean(p.away() for p in played), mean(p.times() for p in played)
     assert away <= 0.3, f"{away:.0%} are turned away: so cheap it is no art. {played[0].worst()}"
-    if times > 1.25:
-        told = f"expected at most 1.25 times the cost in hindsight, got {times:.2f} times"
-        return Score(max(0.0, 1 - (times - 1.25) / 0.4), told)
+    if times > 1.3:
+        told = f"expected at most 1.3 times the cost in hindsight, got {times:.2f} times"
+        return Score(max(0.0, 1 - (times - 1.3) / 0.4), told)
     return None
 
 
@@ -340,9 +340,9 @@ def cost_is_near_hindsight(student, rng):
 def starts_are_few(student, rng):
     played = two_days(student, rng, noise=(0.06, 0.07))
     away, times = mean(p.away() for p in played), mean(p.times() for p in played)
-    assert away <= 0.3 and times <= 1.6, (
+    assert away <= 0.3 and times <= 1.8, (
         f"{away:.1%} are turned away at {times:.2f} times the cost in hindsight: expected at most "
-        f"30 % and 1.6 times, before starts are counted"
+        f"30 % and 1.8 times, before starts are counted"
     )
     count = sum(starts(p.orders) for p in played)
     rise = sum(int(p.least.max() - p.least.min()) for p in played)
@@ -363,11 +363,11 @@ def follows_shift(student, rng):
     days, at = shifted(rng, 1.3, float(rng.uniform(1.5, 1.8)))
     played, since = play(student, days), at - days.known + days.start + 6
     away, times = played.away(since), played.times()
-    assert away <= 0.015, (
-        f"traffic grew in step {at - days.known}: expected at most 1.5 % turned away from step "
+    assert away <= 0.02, (
+        f"traffic grew in step {at - days.known}: expected at most 2 % turned away from step "
         f"{since} on, got {away:.1%}: {played.worst(since)}"
     )
-    assert times <= 1.6, f"expected at most 1.6 times the cost in hindsight, got {times:.2f} times"
+    assert times <= 1.8, f"expected at most 1.8 times the cost in hindsight, got {times:.2f} times"
 
 
 @of_provision(
@@ -386,7 +386,7 @@ def follows_burst(student, rng):
         f"on, got {away:.1%}: {played.worst(since, end)}"
     )
     times = played.times(begin + days.day - days.start, end + days.day)
-    assert times <= 1.6, (
-        f"a burst from step {begin} to {end}: expected at most 1.6 times the cost in hindsight at "
+    assert times <= 1.8, (
+        f"a burst from step {begin} to {end}: expected at most 1.8 times the cost in hindsight at "
         f"the same time of the next day, got {times:.2f} times"
     )

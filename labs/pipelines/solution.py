@@ -52,7 +52,7 @@ def provision(past: Array, ordered: int, day: int, start: int, each: float) -> i
     works at once. start: steps until a replica works. each: requests that one replica can answer
     in a step.
     """
-    most = forecast(past, day, start + 1).max() * (1 + 2 * _solution_noise(past, day))
+    most = forecast(past, day, start + 1).max() * (1 + 2.2 * _solution_noise(past, day))
     count = math.ceil(most / each)
     return ordered if 0.93 * ordered - 1 < count < ordered else count
 

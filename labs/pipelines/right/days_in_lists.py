@@ -64,7 +64,7 @@ def _strays(past: Array, day: int) -> float:
 
 
 def provision(past: Array, ordered: int, day: int, start: int, each: float) -> int:
-    spare = 1 + 2 * _strays(past, day)
+    spare = 1 + 2.2 * _strays(past, day)
     count = max(1, math.ceil(spare * forecast(past, day, start + 1).max() / each))
     if count < ordered:
         before = spare * forecast(past[:-1], day, start + 1).max()

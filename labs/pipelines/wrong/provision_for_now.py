@@ -3,5 +3,5 @@
 
 
 def provision(past: Array, ordered: int, day: int, start: int, each: float) -> int:
-    count = math.ceil(1.1 * forecast(past, day, 1).max() / each)
+    count = math.ceil(forecast(past, day, 1)[0] / each)
     return ordered if 0.9 * ordered - 1 < count < ordered else count

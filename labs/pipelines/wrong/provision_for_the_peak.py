@@ -1,6 +1,6 @@
 # loses: cost_is_near_hindsight, starts_are_few, follows_shift, follows_burst
-# why: a third more than was ever needed, for ever.
+# why: half as much again as was ever needed, for ever.
 
 
 def provision(past: Array, ordered: int, day: int, start: int, each: float) -> int:
-    return math.ceil(1.35 * past.max() / each)
+    return math.ceil(1.6 * past.max() / each)
