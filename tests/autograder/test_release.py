@@ -96,7 +96,8 @@ def test_every_starter_in_the_bundle_is_blank(root, tmp_path):
     for lab in find_labs(tmp_path / "bundle").values():
         blank = {name for task in lab.tasks for name in task.extend}
         for node in ast.parse(starter_source(lab)).body:
-            if isinstance(node, ast.FunctionDef) and node.name in blank:
+            functions = ast.FunctionDef | ast.AsyncFunctionDef
+            if isinstance(node, functions) and node.name in blank:
                 assert len(node.body) == 2 and isinstance(node.body[1], ast.Raise)
                 blank.remove(node.name)
         assert not blank

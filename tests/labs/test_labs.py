@@ -100,7 +100,8 @@ def test_extensions_are_answered_nowhere_in_mlsys(name):
     extensions = {function for task in lab_called(name).tasks for function in task.extend}
     for path in (PACKAGE_ROOT / "mlsys").rglob("*.py"):
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        functions = ast.FunctionDef | ast.AsyncFunctionDef
+        defined = {node.name for node in nodes if isinstance(node, functions)}
         assert not defined & extensions, f"{path} defines {defined & extensions}"
 
 
