@@ -88,8 +88,8 @@ class Load:
         return {
             "seconds": seconds,
             "requests": len(self.latencies),
-            "p50": float(np.percentile(self.latencies, 50)),
-            "p99": float(np.percentile(self.latencies, 99)),
+            "p50": float(np.percentile(self.latencies or [np.inf], 50)),
+            "p99": float(np.percentile(self.latencies or [np.inf], 99)),
             "bad": self.bad,
             "last": self.last.decode("latin-1"),
         }

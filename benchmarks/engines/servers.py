@@ -81,9 +81,12 @@ class Running:
 
     def cpu(self) -> float:
         """Seconds of processor time of all its processes, until now."""
-        me = psutil.Process(self.process.pid)
-        times = [each.cpu_times() for each in (me, *me.children(recursive=True))]
-        return sum(each.user + each.system for each in times)
+        me, spent = psutil.Process(self.process.pid), 0.0
+        for each in (me, *me.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                times = each.cpu_times()
+                spent += times.user + times.system
+        return spent
 
 
 def running(asked: Callable[[int], Asked]) -> Running:
@@ -177,7 +180,8 @@ class Server:
         def sample(server: Running) -> float:
             before = server.cpu()
             told = self._closed(server, q)
-            return (server.cpu() - before) / told["requests"]
+            spent = server.cpu() - before  # less than nothing if one has ended that had worked
+            return max(spent, 1e-9) / float(told["requests"])
 
         return self._entry(q, sample)
 
