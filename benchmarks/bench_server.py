@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from command import Entrant, Heat, Race, main
+from engines.outside import output
 from engines.served.models import CNN, MLP
 from engines.servers import Clock, Generator, Question, Server, bare, ours, peer
 from race import Case
@@ -92,7 +93,7 @@ class Ours(Server):
 def _constructed(name: str) -> Callable[[Path], Server]:
     def construct(folder: Path) -> Server:
         python = folder.absolute() / "bin" / "python"
-        version = _version(python, {"ray": "ray"}.get(name, name))
+        version = _version(python, name)
         path = "/inference" if name == "mosec" else "/predict"
         return Server(peer(python, f"with_{name}.py", path), CLOCK, GENERATOR, version)
 
@@ -101,14 +102,11 @@ def _constructed(name: str) -> Callable[[Path], Server]:
 
 def _version(python: Path, package: str) -> str:
     """Of a package in another environment. Raises ImportError."""
-    import subprocess
-
     code = f"from importlib.metadata import version; print(version({package!r}))"
     try:
-        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        return output([str(python), "-c", code])
+    except ImportError as error:
         raise ImportError(f"{python} has no {package}") from error
-    return done.stdout.strip()
 
 
 def _with_batches_of(size: int) -> Callable[[], Adaptive]:

@@ -129,7 +129,7 @@ class PsLite:
             "DMLC_NUM_SERVER": "1",
             "DMLC_NUM_WORKER": str(workers),
             "DMLC_PS_ROOT_URI": "127.0.0.1",
-            "DMLC_PS_ROOT_PORT": str(_free_port()),
+            "DMLC_PS_ROOT_PORT": str(free_port()),
             "DMLC_NODE_HOST": "127.0.0.1",
         }
 
@@ -148,7 +148,7 @@ class Ray:
         self._python = path.absolute() / "bin" / "python"
         if not self._python.exists():
             raise ImportError(f"{path} has no bin/python")
-        self.version = _output([str(self._python), "-c", "import ray; print(ray.__version__)"])
+        self.version = output([str(self._python), "-c", "import ray; print(ray.__version__)"])
 
     def group(self, workers: int) -> Group:
         """The server and a worker."""
@@ -165,7 +165,7 @@ def _compile(folder: Path, program: Path) -> None:
     if not libraries:
         raise ImportError("no libpslite.a is built there")
     includes = [folder / "include", libraries[0].parent, folder / "deps" / "include"]
-    _output(
+    output(
         [
             *("g++", "-O3", "-std=c++11", str(HERE / "pslite_rank.cc"), "-o", str(program)),
             *(f"-I{include}" for include in includes),
@@ -175,7 +175,8 @@ def _compile(folder: Path, program: Path) -> None:
     )
 
 
-def _output(command: list[str]) -> str:
+def output(command: list[str]) -> str:
+    """What a command says. Raises ImportError where it fails."""
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -188,11 +189,12 @@ def _output(command: list[str]) -> str:
 def _commit(folder: Path) -> str:
     """The commit that is checked out there, "" if it is no checkout."""
     try:
-        return _output(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"])
+        return output(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"])
     except ImportError:
         return ""
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody has, a moment ago at least."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         return int(door.getsockname()[1])

@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import numpy as np
 import psutil
 from race import Entry, Results
 
+from engines.outside import free_port
 from engines.served import models
 from mlsys.distributed.cluster.job import end
 from mlsys.distributed.cluster.lifeline import tied
@@ -91,8 +91,7 @@ class Running:
 
 def running(asked: Callable[[int], Asked]) -> Running:
     """Start a server and wait until it has answered once."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    port = free_port()
     how, begun, stack = asked(port), time.perf_counter(), ExitStack()
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = os.environ | {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}

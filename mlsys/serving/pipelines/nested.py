@@ -17,6 +17,7 @@ from mlsys.foundations.datasets import digits
 from mlsys.serving.pipelines.cascades import Booleans, cascaded, choose, confidence, expected_cost
 from mlsys.serving.pipelines.graph import Array, Integers
 from mlsys.serving.pipelines.sharing import Operator, Step, Store, size
+from mlsys.serving.server.experiments import probabilities, ridge
 
 PIXELS, CLASSES = 64, 10
 
@@ -72,18 +73,6 @@ def cosines(width: int, rng: np.random.Generator) -> tuple[Array, Array]:
 def features(x: Array, directions: Array, phases: Array) -> Array:
     """(n, 64) -> (n, width)."""
     return np.asarray(np.cos(x @ directions + phases))
-
-
-def ridge(x: Array, labels: Integers) -> Array:
-    """A linear model for ten digits, (width, 10), by least squares with a small penalty."""
-    gram = x.T @ x + 0.1 * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(gram, x.T @ np.eye(CLASSES)[labels]))
-
-
-def probabilities(scores: Array) -> Array:
-    """Scores of a linear model, cut to positive ones that add up to 1. (n, 10) -> (n, 10)."""
-    positive = np.clip(scores, 1e-3, 1)
-    return np.asarray(positive / positive.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
-
 from mlsys.serving.server.errors import NotFound, ProtocolError, Unavailable
 from mlsys.serving.server.limits import Headers, Limits, Receive
 from mlsys.serving.server.models import ModelError
+from mlsys.serving.server.openinference import json_object
 from mlsys.serving.server.versions import Answers, Catalogue
 
 Make = Callable[[str, str, str], Awaitable[Answers]]  # of a source, a name and a version
@@ -123,7 +122,8 @@ class Control:
     async def answer(self, path: list[str], headers: Headers, receive: Receive) -> Any:
         """What is posted to ``/v2/repository/PATH``, as JSON. Raises `ProtocolError`."""
         self.limits.authorize(headers)
-        said = _object(await self.limits.read(headers, receive))
+        body = await self.limits.read(headers, receive)
+        said = json_object(body or b"{}")  # without a body nothing is said
         match path:
             case ["index"]:
                 return self.repository.index(**_some(said, {"ready": bool}))
@@ -151,17 +151,6 @@ class Control:
         self.repository.route(name, shares, asked.get("shadow", shadow))
         shares, shadow = catalogue.routes(name)
         return {"name": name, "shares": shares, "shadow": shadow}
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """The JSON of a body; none is an empty one."""
-    try:
-        said = orjson.loads(body or b"{}")
-    except ValueError as error:
-        raise ProtocolError(f"the body is no JSON: {error}") from None
-    if type(said) is not dict:
-        raise ProtocolError(f"expected a JSON object, got {type(said).__name__}")
-    return said
 
 
 def _parameters(said: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,16 +159,18 @@ def committee(widths: Sequence[int], seed: int = 0) -> Committee:
         directions = rng.normal(0, 0.5, (x.shape[1], width))
         phases = rng.uniform(0, 2 * np.pi, width)
         features, unseen = np.cos(x @ directions + phases), np.cos(u @ directions + phases)
-        scores.append(_probabilities(unseen @ _ridge(features, train.y)))
+        scores.append(probabilities(unseen @ ridge(features, train.y)))
     return Committee(np.array(scores), np.asarray(test.y))
 
 
-def _ridge(features: Floats, labels: Array) -> Floats:
+def ridge(features: Floats, labels: Array) -> Floats:
+    """A linear model for ten digits, (width, 10), by least squares with a small penalty."""
     gram = features.T @ features + 0.1 * np.eye(features.shape[1])
     return np.asarray(np.linalg.solve(gram, features.T @ np.eye(10)[labels]))
 
 
-def _probabilities(scores: Floats) -> Floats:
+def probabilities(scores: Floats) -> Floats:
+    """Scores of a linear model, cut to positive ones that add up to 1. (n, 10) -> (n, 10)."""
     positive = np.clip(scores, 1e-3, 1)
     return np.asarray(positive / positive.sum(axis=1, keepdims=True))
 

@@ -84,7 +84,7 @@ def parse(body: bytes, header_length: int | None, info: Info) -> Inference:
                 f"and the body has {len(body)} bytes"
             )
         text, binary = body[:header_length], memoryview(body)[header_length:]
-    request = _object(text)
+    request = json_object(text)
     inputs = request.get("inputs")
     if type(inputs) is not list or not inputs:
         raise ProtocolError('expected "inputs": a list of one tensor or more')
@@ -103,14 +103,20 @@ def parse(body: bytes, header_length: int | None, info: Info) -> Inference:
     return Inference(found, _wanted(request, parameters, info), name, parameters)
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def json_value(text: bytes) -> Any:
+    """What a body says. Raises `ProtocolError`."""
     try:
-        request = orjson.loads(text)
+        return orjson.loads(text)
     except ValueError as error:
         raise ProtocolError(f"the body is no JSON: {error}") from None
-    if type(request) is not dict:
-        raise ProtocolError(f"expected a JSON object, got {type(request).__name__}")
-    return request
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """What a body says that is to be an object. Raises `ProtocolError`."""
+    said = json_value(text)
+    if type(said) is not dict:
+        raise ProtocolError(f"expected a JSON object, got {type(said).__name__}")
+    return said
 
 
 def _parameters(of: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from mlsys.serving.server.errors import ProtocolError
-from mlsys.serving.server.openinference import MOST_AXES, elements_of
+from mlsys.serving.server.openinference import MOST_AXES, elements_of, json_value
 from mlsys.serving.server.tensors import Array, Info, Spec
 
 B64 = "b64"
@@ -34,10 +34,7 @@ class Prediction:
 
 def parse(body: bytes, info: Info) -> Prediction:
     """The request in a body. Raises `ProtocolError`."""
-    try:
-        request = orjson.loads(body)
-    except ValueError as error:
-        raise ProtocolError(f"the body is no JSON: {error}") from None
+    request = json_value(body)
     if type(request) is not dict or ("instances" in request) == ("inputs" in request):
         raise ProtocolError('expected an object with either "instances" or "inputs"')
     if "inputs" in request:
